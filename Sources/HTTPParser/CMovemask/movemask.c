@@ -1,0 +1,2 @@
+#include "movemask.h"
+typedef int movemask_is_header_only;
