@@ -1,1 +1,47 @@
-// Network core.
+// Every bound of the network core, in one place, with the relations between them asserted.
+// Read by every file of NetCore and by the table in docs/operations.md. Nothing here is policy that
+// a user changes: what is configurable comes in through HTTPServer.Options.
+
+/// The bounds of the network core.
+package enum Limits {
+    /// Events taken from one epoll_wait.
+    package static let eventsPerWait = 512
+    /// Jobs and deferred handlers run in one turn before descriptors are looked at again.
+    package static let jobsPerTurn = 1_024
+    /// Due timers fired in one turn.
+    package static let timersPerTurn = 1_024
+    /// Connections taken from one listener in one turn.
+    package static let acceptsPerTurn = 32
+    /// Pending connections the kernel keeps for a listener.
+    package static let listenBacklog = 4_096
+    /// Bytes read from one connection in one turn.
+    package static let readBytes = 32 * 1_024
+    /// Longest request head, request line included.
+    package static let headBytes = 16 * 1_024
+    /// Longest request target.
+    package static let targetBytes = 8 * 1_024
+    /// Most header fields in a head.
+    package static let headerFields = 100
+    /// Requests answered for one connection in one turn: a pipelining client gets its turn again
+    /// only after everybody else had theirs.
+    package static let requestsPerTurn = 128
+    /// Answer bytes after which a connection's turn ends.
+    package static let answerBytesPerTurn = 64 * 1_024
+    /// Pieces handed to one sendmsg.
+    package static let piecesPerWrite = 64
+    /// Bytes of a request that is being refused which we read and drop before closing, so that the
+    /// client sees the answer and not a reset.
+    package static let lingerBytes = 256 * 1_024
+    /// Longest message of a Unix message socket.
+    package static let messageBytes = 160 * 1_024
+    /// Children started in one turn: a spawn costs about half a millisecond.
+    package static let spawnsPerTurn = 1
+
+    /// The relations the code relies on.
+    package static func check() {
+        precondition(headBytes <= Int(UInt16.max), "offsets into a head are 16 bits wide")
+        precondition(targetBytes < headBytes)
+        precondition(readBytes >= headBytes, "one read can complete any head")
+        precondition(lingerBytes >= 4 * readBytes)
+    }
+}

@@ -1,0 +1,222 @@
+// The loop. One thread, one epoll set, level-triggered; `turn` shows the order of everything.
+// Handlers are called synchronously and must not block: no disk sync, no name look-up, no scan of
+// /proc belongs here.
+
+internal import CEpoll
+import Glibc
+
+/// Something to do at the end of a turn, or again in the next one.
+@ReactorActor
+package protocol DeferredHandler: AnyObject {
+    func runDeferred()
+}
+
+/// The event loop of the daemon.
+@ReactorActor
+package final class Reactor {
+    private let epoll: Int32
+    private var table = RegistrationTable()
+    package var timers = TimerQueue()
+    private let events = EventBuffer()
+    private let inbox: Inbox
+    private let time: any TimeSource
+    private var wakeRegistration = Registration.none
+    private var stopping = false
+    /// Flushes of this turn, in the order they were asked for.
+    private var flushes: [any DeferredHandler] = []
+    /// Work put off to the next turn, so that others come first.
+    private var deferred: [any DeferredHandler] = []
+    var signals: SignalSource?
+    package var statistics = LoopStatistics()
+    /// The instant of this turn.
+    package private(set) var now: Instant
+
+    /// Makes a loop; the calling thread must be the reactor's.
+    package init(time: any TimeSource = SystemTime.shared) throws(SystemError) {
+        Limits.check()
+        epoll = cepoll_create()
+        guard epoll >= 0 else { throw SystemError("epoll_create1", epoll) }
+        self.time = time
+        now = time.now()
+        inbox = ReactorActor.executor.inbox
+        wakeRegistration = try register(inbox.wakeDescriptor, .readable, WakeHandler(inbox))
+    }
+
+    deinit {
+        _ = cepoll_close(epoll)
+    }
+
+    /// Nanoseconds since 1970, for output.
+    package func wallNanoseconds() -> Int64 { time.wallNanoseconds() }
+
+    // MARK: Registrations
+
+    package func register(
+        _ descriptor: Int32, _ mask: EventMask, _ handler: any EventHandler
+    ) throws(SystemError) -> Registration {
+        let registration = table.insert(handler, descriptor: descriptor, mask: mask)
+        let result = cepoll_add(epoll, descriptor, mask.rawValue, registration.token)
+        guard result == 0 else {
+            table.remove(registration)
+            throw SystemError("epoll_ctl", result)
+        }
+        return registration
+    }
+
+    /// Changes what is wanted; does nothing when it is wanted already or the registration is gone.
+    package func change(_ registration: Registration, _ mask: EventMask) throws(SystemError) {
+        guard table.isCurrent(registration), table.mask(registration) != mask else { return }
+        let descriptor = table.descriptor(registration)
+        let result = cepoll_modify(epoll, descriptor, mask.rawValue, registration.token)
+        statistics.interestChanges &+= 1
+        guard result == 0 else { throw SystemError("epoll_ctl", result) }
+        table.setMask(registration, mask)
+    }
+
+    /// Leaves epoll; to be called before the descriptor is closed, since a copy of it in a child
+    /// would go on reporting.
+    package func deregister(_ registration: Registration) {
+        guard table.isCurrent(registration) else { return }
+        _ = cepoll_remove(epoll, table.descriptor(registration))
+        table.remove(registration)
+    }
+
+    package var registrationCount: Int { table.count }
+    package func allHandlers() -> [any EventHandler] { table.allHandlers() }
+
+    // MARK: Deferred work
+
+    /// Runs `handler` once at the end of this turn. The caller sees to it that it asks only once.
+    package func flushAtEndOfTurn(_ handler: any DeferredHandler) { flushes.append(handler) }
+
+    /// Runs `handler` in the next turn, after the descriptors had theirs.
+    package func runNextTurn(_ handler: any DeferredHandler) { deferred.append(handler) }
+
+    // MARK: The loop
+
+    /// Turns until `stop`.
+    package func run() {
+        stopping = false
+        while !stopping { turn() }
+    }
+
+    /// Ends `run` after this turn.
+    package func stop() { stopping = true }
+
+    /// One turn. `most` bounds the wait, for tests.
+    package func turn(waitingAtMost most: Duration? = nil) {
+        // 1. Wait: not at all when work was left over, else until the next deadline.
+        let count = events.wait(epoll, nanoseconds: waitNanoseconds(most))
+        now = time.now()
+        let start = now
+        statistics.turns &+= 1
+        // A failed wait (EINTR under a debugger) is an empty one.
+        statistics.events &+= UInt64(max(0, count))
+
+        // 2. What an earlier turn put off; what it puts off again waits for the next one.
+        let putOff = takeDeferred()
+        // 3. Descriptors. A handler may close others: stale events no longer match.
+        for index in 0..<max(0, Int(count)) {
+            let event = events[index]
+            guard let handler = table.handler(Registration(token: event.token)) else {
+                statistics.staleEvents &+= 1
+                continue
+            }
+            handler.ready(EventMask(rawValue: event.mask))
+        }
+        for handler in putOff { handler.runDeferred() }
+        // 4. Signals, after the descriptors: a child's messages are seen before its end.
+        signals?.deliverPending()
+        // 5. Timers that are due.
+        fireTimers()
+        // 6. Jobs of async functions and results from other threads.
+        runInbox()
+        // 7. Flush: everything appended in this turn leaves in one write per connection.
+        runFlushes()
+
+        let length = time.now() - start
+        if length > statistics.longestTurn { statistics.longestTurn = length }
+    }
+
+    private func waitNanoseconds(_ most: Duration?) -> Int64 {
+        if !deferred.isEmpty || !flushes.isEmpty || !inbox.isEmpty { return 0 }
+        var wait = Int64.max
+        if let deadline = timers.nextDeadline {
+            wait = max(0, (deadline - time.now()).inNanoseconds)
+        }
+        if let most { wait = min(wait, most.inNanoseconds) }
+        return wait == .max ? -1 : wait
+    }
+
+    private func takeDeferred() -> [any DeferredHandler] {
+        guard !deferred.isEmpty else { return [] }
+        var taken: [any DeferredHandler] = []
+        swap(&taken, &deferred)
+        return taken
+    }
+
+    private func fireTimers() {
+        for _ in 0..<Limits.timersPerTurn {
+            guard let due = timers.takeDue(now) else { return }
+            statistics.timersFired &+= 1
+            due.handler.timerFired(due.tag)
+        }
+    }
+
+    private func runInbox() {
+        var left = Limits.jobsPerTurn
+        while left > 0 {
+            let items = inbox.take()
+            guard !items.isEmpty else { return }
+            for item in items.prefix(left) {
+                statistics.jobs &+= 1
+                switch item {
+                case .job(let job):
+                    unsafe job.runSynchronously(
+                        isolatedTo: ReactorActor.sharedUnownedExecutor,
+                        taskExecutor: ReactorActor.executor.asUnownedTaskExecutor())
+                case .work(let work): work()
+                }
+            }
+            if items.count > left { inbox.putBack(items[left...]) }
+            left -= items.count
+        }
+    }
+
+    private func runFlushes() {
+        // Bounded: a flush that asks for another one gets it in the next turn.
+        guard !flushes.isEmpty else { return }
+        var taken: [any DeferredHandler] = []
+        swap(&taken, &flushes)
+        for handler in taken { handler.runDeferred() }
+    }
+}
+
+/// The array the kernel reports ready descriptors in.
+@safe  // the memory is owned here, and read only as far as the kernel filled it
+private struct EventBuffer: ~Copyable {
+    private let memory: UnsafeMutablePointer<cepoll_event>
+
+    init() {
+        unsafe memory = .allocate(capacity: Limits.eventsPerWait)
+        unsafe memory.initialize(
+            repeating: cepoll_event(token: 0, mask: 0), count: Limits.eventsPerWait)
+    }
+
+    deinit { unsafe memory.deallocate() }
+
+    /// The number of events, or a negative errno.
+    func wait(_ epoll: Int32, nanoseconds: Int64) -> Int32 {
+        unsafe cepoll_wait(epoll, memory, Int32(Limits.eventsPerWait), nanoseconds)
+    }
+
+    subscript(index: Int) -> cepoll_event { unsafe memory[index] }
+}
+
+/// Empties the wake-up descriptor of the inbox; the items are taken later in the turn.
+@ReactorActor
+private final class WakeHandler: EventHandler {
+    private let inbox: Inbox
+    init(_ inbox: Inbox) { self.inbox = inbox }
+    func ready(_ mask: EventMask) { inbox.drainWake() }
+}

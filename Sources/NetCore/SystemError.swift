@@ -1,0 +1,53 @@
+// What the machine said when it said no: the operation and its errno. Thrown by everything in
+// NetCore that calls the kernel; the callers decide by `kind`, never by number.
+
+import Glibc
+
+/// A failed system call.
+package struct SystemError: Error, Equatable, CustomStringConvertible {
+    /// How a caller has to react.
+    package enum Kind {
+        /// Nothing to do now; readiness will be reported.
+        case wouldBlock
+        /// The other end is gone: close, count, say nothing.
+        case peerGone
+        /// No descriptor (or memory for one) is left.
+        case outOfDescriptors
+        /// Anything else: report it.
+        case other
+    }
+
+    package let operation: StaticString
+    /// A positive errno.
+    package let code: Int32
+
+    package init(_ operation: StaticString, _ negativeErrno: some BinaryInteger) {
+        self.operation = operation
+        let value = Int32(clamping: negativeErrno)
+        self.code = value == .min ? EIO : abs(value)
+    }
+
+    package var kind: Kind {
+        switch code {
+        case EAGAIN, EINTR, EINPROGRESS: .wouldBlock
+        case EPIPE, ECONNRESET, ECONNABORTED, ENOTCONN, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH,
+            ECONNREFUSED:
+            .peerGone
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM: .outOfDescriptors
+        default: .other
+        }
+    }
+
+    package var description: String { "\(operation): \(SystemError.text(code))" }
+
+    package static func == (left: SystemError, right: SystemError) -> Bool {
+        left.code == right.code && left.operation.description == right.operation.description
+    }
+
+    /// The kernel's words for an errno, such as "No such file or directory".
+    package static func text(_ code: Int32) -> String {
+        // strerror's answer is valid until the next call in this thread; it is copied at once.
+        guard let words = unsafe strerror(code) else { return "error \(code)" }
+        return unsafe String(cString: words)
+    }
+}
