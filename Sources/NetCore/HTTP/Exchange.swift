@@ -1,0 +1,188 @@
+// One request and its answer, as a handler sees it. There is one object a server, reused: it is
+// valid only while `admit` or `handle` runs, and what a handler keeps it must copy. A handler that
+// answers later takes a `Later`, which is harmless when the client has left meanwhile.
+
+package import HTTPParser
+
+/// The request being handled.
+@safe  // `head` and `body` point into buffers that live until `end`, and no handler runs after it
+@ReactorActor
+package final class Exchange {
+    private enum State { case idle, open, answered, later }
+
+    private var state = State.idle
+    private(set) var connection: HTTPConnection?
+    private unowned let server: HTTPServer
+    private var head = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+    private var bodyBytes = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+    /// The method of the request line.
+    package private(set) var method = HTTPMethod.get
+    /// The parsed request target.
+    package private(set) var target = RequestTarget(form: .origin)
+    /// The route an application found in `admit`; handlers index `parameters` by position.
+    package var route = -1
+    package var parameters = RouteParameters(repeating: ByteRange())
+    /// Complete header lines that this answer gets in addition (CORS).
+    package var additionalHeaders: [UInt8] = []
+    /// Most bytes of body this request may have; an application can lower it in `admit`.
+    package var bodyMost = 0
+    /// The connection ends after this answer.
+    private var closes = false
+    private var isHTTP10 = false
+
+    init(server: HTTPServer) { self.server = server }
+
+    // MARK: For the connection
+
+    func begin(
+        _ connection: HTTPConnection, head: UnsafeBufferPointer<UInt8>,
+        method: HTTPMethod, target: RequestTarget, closes: Bool, isHTTP10: Bool, bodyMost: Int
+    ) {
+        self.connection = connection
+        unsafe self.head = head
+        unsafe bodyBytes = UnsafeBufferPointer(start: nil, count: 0)
+        self.method = method
+        self.target = target
+        self.closes = closes
+        self.isHTTP10 = isHTTP10
+        self.bodyMost = bodyMost
+        route = -1
+        if !additionalHeaders.isEmpty { additionalHeaders = [] }
+        state = .open
+    }
+
+    func setBody(_ bytes: UnsafeBufferPointer<UInt8>) { unsafe bodyBytes = bytes }
+    /// From now on the connection ends after the answer.
+    func closeAfterAnswer() { closes = true }
+    func keepOpenAfterAnswer() { closes = false }
+    var isAnswered: Bool { state == .answered }
+    var isLater: Bool { state == .later }
+    var closesAfterAnswer: Bool { closes }
+
+    func end() {
+        state = .idle
+        connection = nil
+        unsafe head = UnsafeBufferPointer(start: nil, count: 0)
+        unsafe bodyBytes = UnsafeBufferPointer(start: nil, count: 0)
+    }
+
+    // MARK: The request
+
+    /// The application's mark of the connection (`HTTPApplication.mark`).
+    package var connectionMark: UInt8 { connection?.mark ?? 0 }
+
+    /// Calls `body` with the bytes of the head, which all ranges index.
+    @inline(__always)
+    package func withHead<Value>(_ body: (Span<UInt8>) -> Value) -> Value {
+        unsafe body(Span(_unsafeElements: head))
+    }
+
+    /// The value of a header, nil when absent.
+    package func range(of header: KnownHeader) -> ByteRange? { server.head.value(of: header) }
+
+    /// How many lines of that name the head has.
+    package func count(of header: KnownHeader) -> Int { server.head.count(of: header) }
+
+    /// The value of a header as text; bytes that are not UTF-8 are replaced.
+    package func text(of header: KnownHeader) -> String? { range(of: header).map(text) }
+
+    /// A part of the head as text.
+    package func text(_ range: ByteRange) -> String {
+        withHead { bytes in
+            var text: [UInt8] = []
+            for index in range.lower..<max(range.lower, min(range.end, bytes.count)) {
+                text.append(bytes[index])
+            }
+            return String(decoding: text, as: UTF8.self)
+        }
+    }
+
+    /// A path parameter, percent-decoded; nil when it is not UTF-8.
+    package func parameter(_ index: Int) -> String? {
+        withHead { Exchange.decoded($0, parameters[index]) }
+    }
+
+    /// The first query item of that name, percent-decoded; nil when absent or not UTF-8.
+    package func query(_ name: String) -> String? {
+        guard target.hasQuery else { return nil }
+        return withHead { bytes in
+            var items = QueryItems(target.query)
+            for _ in 0..<64 {
+                guard let item = items.next(bytes) else { return nil }
+                guard Exchange.decoded(bytes, item.name) == name else { continue }
+                return Exchange.decoded(bytes, item.value)
+            }
+            return nil
+        }
+    }
+
+    private static func decoded(_ bytes: Span<UInt8>, _ range: ByteRange) -> String? {
+        var whole = false
+        let decoded = [UInt8](capacity: Int(range.count)) { output in
+            whole = percentDecode(bytes, range, into: &output)
+        }
+        return whole ? String(validating: decoded, as: UTF8.self) : nil
+    }
+
+    /// The body, complete.
+    package var body: [UInt8] { unsafe Array(bodyBytes) }
+    package var bodyCount: Int { unsafe bodyBytes.count }
+
+    // MARK: The answer
+
+    /// Answers with finished bytes. The hot path: no allocation.
+    package func reply(_ answer: PreparedAnswer) {
+        guard state == .open, let connection else { return }
+        state = .answered
+        connection.write(
+            answer, isHead: method == .head, closes: closes, isHTTP10: isHTTP10,
+            additional: additionalHeaders)
+    }
+
+    /// Answers.
+    package func reply(_ response: Response) {
+        reply(PreparedAnswer(response, common: server.commonHeaders))
+    }
+
+    /// Puts the answer off. The connection reads no further request until it is given.
+    package func later() -> Later {
+        precondition(state == .open, "an exchange is answered once")
+        state = .later
+        let connection = connection!
+        return Later(
+            connection: connection, number: connection.beginLater(), isHead: method == .head,
+            closes: closes, isHTTP10: isHTTP10, additional: additionalHeaders)
+    }
+
+    /// Answers with the result of an asynchronous operation.
+    package func reply(
+        _ operation: @escaping @Sendable @ReactorActor () async -> Response
+    ) {
+        let later = later()
+        spawn { later.reply(await operation()) }
+    }
+}
+
+/// The right to answer one exchange once, at any time.
+@ReactorActor
+package struct Later {
+    let connection: HTTPConnection
+    let number: UInt32
+    let isHead: Bool
+    let closes: Bool
+    let isHTTP10: Bool
+    let additional: [UInt8]
+
+    /// Answers, or does nothing when the client has left.
+    package func reply(_ response: Response) {
+        guard connection.endLater(number) else { return }
+        connection.write(
+            PreparedAnswer(response, common: connection.server.commonHeaders), isHead: isHead,
+            closes: closes || connection.server.isDraining, isHTTP10: isHTTP10,
+            additional: additional)
+        connection.resume(closes: closes || connection.server.isDraining)
+    }
+
+    /// The client has left; nobody will see the answer.
+    package var isAbandoned: Bool { !connection.isAwaiting(number) }
+}

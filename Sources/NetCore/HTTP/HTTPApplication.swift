@@ -1,0 +1,28 @@
+// What an application gives the HTTP server: a decision before the body is read, the answer, and
+// the words of refusals the server makes itself. NetCore knows no routes and no JSON.
+
+/// A refusal by the server: a malformed head, a body too large, a deadline passed.
+package struct HTTPRefusal: Sendable {
+    package var status: Int
+    /// One sentence for a person.
+    package var explanation: String
+
+    package init(status: Int, explanation: String) {
+        self.status = status
+        self.explanation = explanation
+    }
+}
+
+/// The application behind an `HTTPServer`.
+@ReactorActor
+package protocol HTTPApplication: AnyObject {
+    /// Called when the head is complete, before any of the body is read. False: the exchange was
+    /// answered. A request with a large body is admitted twice: again when the body is complete.
+    func admit(_ exchange: Exchange) -> Bool
+    /// Answers an admitted exchange, at once or by `later`.
+    func handle(_ exchange: Exchange)
+    /// The answer for a refusal; the connection is closed behind it.
+    func answer(to refusal: HTTPRefusal) -> Response
+    /// A mark for a new connection, kept as `Exchange.connectionMark`.
+    func mark(local: SocketAddress, peer: SocketAddress) -> UInt8
+}

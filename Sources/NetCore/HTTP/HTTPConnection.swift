@@ -1,0 +1,595 @@
+// One client: reads, parses, has requests answered, writes. A state machine over five phases; the
+// shell around it is the reactor's registration and one timer.
+//
+// The turn of a connection: load the unfinished tail, read once, answer every complete request
+// (bounded), send all answers in one write, keep what is left. Interest in writing is armed only
+// after a short write, and while it is armed nothing is read: a client that does not read its
+// answers gets no further work done. An idle connection owns no buffer.
+
+internal import CEpoll
+internal import HTTPParser
+
+/// A server connection.
+@ReactorActor
+package final class HTTPConnection: EventHandler {
+    enum Phase: UInt8 {
+        /// Between requests, or inside a head.
+        case head
+        /// The head is complete, its body is not.
+        case body
+        /// A handler will answer later.
+        case awaiting
+        /// Refused: what still arrives is dropped, so that the client sees the answer.
+        case lingering
+        case closed
+    }
+
+    private struct Flags: OptionSet {
+        let rawValue: UInt8
+        /// `runDeferred` is due for the tail.
+        static let tailScheduled = Flags(rawValue: 1)
+        /// `runDeferred` is due for the output.
+        static let flushScheduled = Flags(rawValue: 2)
+        /// Close when everything is sent.
+        static let closing = Flags(rawValue: 8)
+        /// Close only after the client had time to read the answer.
+        static let lingers = Flags(rawValue: 16)
+        /// The head's deadline is running.
+        static let headStarted = Flags(rawValue: 32)
+    }
+
+    let server: HTTPServer
+    private let descriptor: Int32
+    private var registration = Registration.none
+    private var phase = Phase.head
+    private var flags: Flags = []
+    /// The application's mark.
+    let mark: UInt8
+    private var scan = HeadScan()
+    private var laterNumber: UInt32 = 0
+    private var tail: ByteChunk?
+    private var pending: PendingBody?
+    private var output = OutputQueue()
+    private var lingered: Int32 = 0
+    private var timer = TimerHandle.none
+    private var timerAt = Instant.distantFuture
+    private var deadline: Instant
+
+    private init(_ descriptor: Int32, on server: HTTPServer, mark: UInt8) {
+        self.descriptor = descriptor
+        self.server = server
+        self.mark = mark
+        deadline = server.reactor.now + server.options.idleTimeout
+    }
+
+    /// Takes an accepted socket over.
+    static func open(_ descriptor: Int32, on server: HTTPServer, mark: UInt8) {
+        let connection = HTTPConnection(descriptor, on: server, mark: mark)
+        do throws(SystemError) {
+            connection.registration = try server.reactor.register(
+                descriptor, .readable, connection)
+        } catch {
+            Descriptor.close(descriptor)
+            return
+        }
+        server.connectionOpened()
+        connection.armTimer()
+    }
+
+    // MARK: Readiness
+
+    package func ready(_ mask: EventMask) {
+        if mask.contains(.writable) {
+            flushQueue()
+            guard phase != .closed, output.isEmpty else { return }
+        }
+        guard !mask.isDisjoint(with: [.readable, .hangUp, .error]) else { return }
+        switch phase {
+        case .head, .body: readAndProcess()
+        case .awaiting: readWhileAwaiting(mask)
+        case .lingering: readAndDrop()
+        case .closed: return
+        }
+    }
+
+    private func readAndProcess() {
+        // A tail that waits for its turn is processed before anything new is read.
+        guard !flags.contains(.tailScheduled) else { return }
+        let input = server.input
+        input.start(with: tail)
+        let moved = input.read(descriptor)
+        server.reactor.statistics.reads &+= 1
+        if moved > 0 {
+            process()
+        } else if moved == 0 {
+            close()
+        } else if SystemError("read", moved).kind != .wouldBlock {
+            close()
+        }
+    }
+
+    /// The client sent more, or left, before its answer: look no further until the answer is out.
+    private func readWhileAwaiting(_ mask: EventMask) {
+        if !mask.isDisjoint(with: [.hangUp, .error]) { return close() }
+        want([])
+    }
+
+    private func readAndDrop() {
+        let input = server.input
+        input.start(with: nil)
+        let moved = input.read(descriptor)
+        if moved <= 0 {
+            if moved == 0 || SystemError("read", moved).kind != .wouldBlock { close() }
+            return
+        }
+        lingered += Int32(moved)
+        if lingered > Limits.lingerBytes { close() }
+    }
+
+    // MARK: Requests
+
+    /// Answers what is complete in the input buffer, then flushes and keeps the rest.
+    private func process() {
+        let input = server.input
+        server.turnOwner = self
+        tail = nil
+        var position = 0
+        var requests = 0
+        var outOfTurn = false
+        scanning: while position < input.count {
+            if phase == .body {
+                position += feedBody(position)
+                continue
+            }
+            guard phase == .head, !flags.contains(.closing) else { break }
+            if requests == Limits.requestsPerTurn || !output.isEmpty
+                || server.answers.count >= Limits.answerBytesPerTurn
+            {
+                outOfTurn = true
+                break
+            }
+            let bytes = unsafe input.pointer(from: position)
+            let span = unsafe Span(_unsafeElements: bytes)
+            switch server.head.parse(span, scan: &scan, limits: server.headLimits) {
+            case .incomplete:
+                break scanning
+            case .invalid(let failure):
+                refuse(failure.status, "\(failure.explanation)")
+                position = input.count
+            case .complete(let length):
+                scan = HeadScan()
+                flags.remove(.headStarted)
+                requests += 1
+                position += unsafe take(bytes, headLength: length)
+            }
+        }
+        server.reactor.statistics.requests &+= UInt64(requests)
+        finishTurn(input.tail(from: min(position, input.count)), outOfTurn: outOfTurn)
+    }
+
+    /// Has one request answered; returns the bytes of it that were used.
+    private func take(_ bytes: UnsafeBufferPointer<UInt8>, headLength: Int) -> Int {
+        let available = bytes.count - headLength
+        let framing = server.head.framing
+        var whole = headLength
+        var isWhole = false
+        switch framing {
+        case .none: isWhole = true
+        case .length(let count) where count <= available:
+            whole += count
+            isWhole = true
+        case .length, .chunked: break
+        }
+        let head = unsafe UnsafeBufferPointer(rebasing: bytes[0..<headLength])
+        // Unless the body is at hand, a refusal in `admit` leaves the framing open: close.
+        guard let exchange = unsafe begin(head, closes: !isWhole) else { return bytes.count }
+        guard server.application.admit(exchange) else {
+            finishExchange(exchange)
+            return isWhole ? whole : bytes.count
+        }
+        if case .length(let count) = framing, count > exchange.bodyMost {
+            exchange.end()
+            refuse(413, "the body has \(count) bytes, at most \(exchange.bodyMost) are read")
+            return bytes.count
+        }
+        guard isWhole else {
+            unsafe beginBody(head, framing, most: exchange.bodyMost, hasBytes: available > 0)
+            exchange.end()
+            return headLength
+        }
+        unsafe exchange.setBody(UnsafeBufferPointer(rebasing: bytes[headLength..<whole]))
+        handle(exchange)
+        return whole
+    }
+
+    /// Opens the exchange for the parsed head, or refuses it and returns nil.
+    private func begin(_ head: UnsafeBufferPointer<UInt8>, closes: Bool) -> Exchange? {
+        let span = unsafe Span(_unsafeElements: head)
+        let target: RequestTarget
+        switch RequestTarget.parse(span, target: server.head.target, method: server.head.method) {
+        case .success(let parsed): target = parsed
+        case .failure(let failure):
+            refuse(failure.status, "\(failure.explanation)")
+            return nil
+        }
+        if server.head.expectation == .unknown {
+            refuse(417, "the only expectation known here is 100-continue")
+            return nil
+        }
+        let exchange = server.exchange
+        unsafe exchange.begin(
+            self, head: head, method: server.head.method, target: target,
+            closes: closes || !server.head.keepAlive || server.isDraining,
+            isHTTP10: server.head.version == .http10, bodyMost: server.options.bodyBytes)
+        return exchange
+    }
+
+    private func handle(_ exchange: Exchange) {
+        if server.head.keepAlive && !server.isDraining { exchange.keepOpenAfterAnswer() }
+        server.application.handle(exchange)
+        finishExchange(exchange)
+    }
+
+    private func finishExchange(_ exchange: Exchange) {
+        if exchange.isAnswered {
+            if exchange.closesAfterAnswer { flags.insert(.closing) }
+        } else if !exchange.isLater {
+            assertionFailure("a handler neither answered nor took the exchange")
+            refuse(500, "the request was not answered")
+        }
+        exchange.end()
+    }
+
+    // MARK: Bodies that come in pieces
+
+    /// A request whose body is not complete: its head, copied, and the body so far.
+    private final class PendingBody {
+        let head: ByteChunk
+        var bytes: [UInt8] = []
+        var left: Int
+        var decoder: ChunkedDecoder?
+
+        init(head: Span<UInt8>, framing: BodyFraming, most: Int) {
+            self.head = ByteChunk(capacity: head.count)
+            self.head.append(head)
+            if case .length(let count) = framing {
+                left = count
+                bytes.reserveCapacity(min(count, 64 * 1_024))
+            } else {
+                left = 0
+                decoder = ChunkedDecoder(bodyMost: most)
+            }
+        }
+    }
+
+    private func beginBody(
+        _ head: UnsafeBufferPointer<UInt8>, _ framing: BodyFraming, most: Int, hasBytes: Bool
+    ) {
+        let span = unsafe Span(_unsafeElements: head)
+        pending = PendingBody(head: span, framing: framing, most: most)
+        phase = .body
+        setDeadline(server.reactor.now + server.options.bodyTimeout)
+        if server.head.expectation == .continue && !hasBytes {
+            write(HTTPConnection.continueAnswer.span)
+        }
+    }
+
+    private static let continueAnswer = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
+
+    /// Adds input from `position` on to the body; returns the bytes used.
+    private func feedBody(_ position: Int) -> Int {
+        guard let pending else { return 0 }
+        let bytes = unsafe server.input.pointer(from: position)
+        let rest = unsafe Span(_unsafeElements: bytes)
+        guard pending.decoder != nil else {
+            let count = min(pending.left, rest.count)
+            unsafe pending.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[0..<count]))
+            pending.left -= count
+            if pending.left == 0 { finishBody(pending) }
+            return count
+        }
+        var used = 0
+        while used < rest.count {
+            let part = unsafe UnsafeBufferPointer(rebasing: bytes[used...])
+            switch unsafe pending.decoder!.next(Span(_unsafeElements: part)) {
+            case .data(let offset, let count, let consumed):
+                unsafe pending.bytes.append(
+                    contentsOf: UnsafeBufferPointer(rebasing: part[offset..<offset + count]))
+                used += consumed
+            case .needMore(let consumed):
+                return used + consumed
+            case .end(let consumed):
+                finishBody(pending)
+                return used + consumed
+            case .invalid(let failure):
+                refuse(failure.status, "\(failure.explanation)")
+                return rest.count
+            }
+        }
+        return used
+    }
+
+    /// The body is complete: parse the kept head again and have the request answered.
+    private func finishBody(_ body: PendingBody) {
+        pending = nil
+        phase = .head
+        unsafe body.head.withBytes { head in
+            var scan = HeadScan()
+            let span = unsafe Span(_unsafeElements: head)
+            guard
+                case .complete = server.head.parse(span, scan: &scan, limits: server.headLimits),
+                let exchange = unsafe begin(head, closes: false)
+            else { return refuse(400, "the request cannot be read") }
+            unsafe body.bytes.withUnsafeBufferPointer { bytes in
+                unsafe exchange.setBody(bytes)
+                if server.application.admit(exchange) {
+                    handle(exchange)
+                } else {
+                    finishExchange(exchange)
+                }
+            }
+        }
+    }
+
+    // MARK: Answers
+
+    /// Writes a finished answer with the date and what this request needs besides.
+    func write(
+        _ answer: PreparedAnswer, isHead: Bool, closes: Bool, isHTTP10: Bool, additional: [UInt8]
+    ) {
+        guard phase != .closed else { return }
+        answer.chunk.withSpan { bytes in
+            let end = isHead ? answer.headCount : bytes.count
+            write(bytes.extracting(0..<answer.dateOffset))
+            server.withDate { write($0) }
+            let rest = answer.dateOffset + HTTPServer.dateCount
+            guard closes || isHTTP10 || !additional.isEmpty else {
+                return write(bytes.extracting(rest..<end))
+            }
+            write(bytes.extracting(rest..<answer.insertOffset))
+            if closes {
+                write(HTTPConnection.closeLine.span)
+            } else if isHTTP10 {
+                write(HTTPConnection.keepAliveLine.span)
+            }
+            write(additional.span)
+            write(bytes.extracting(answer.insertOffset..<end))
+        }
+    }
+
+    private static let closeLine = Array("Connection: close\r\n".utf8)
+    private static let keepAliveLine = Array("Connection: keep-alive\r\n".utf8)
+
+    /// Appends bytes to the turn's answers, or to the queue outside of this connection's turn.
+    private func write(_ bytes: Span<UInt8>) {
+        if server.turnOwner === self, output.isEmpty {
+            if server.answers.append(bytes) { return }
+            spillAnswers()
+        }
+        output.append(bytes)
+        scheduleFlush()
+    }
+
+    private func spillAnswers() {
+        server.answers.withBytes(from: 0) { output.append($0) }
+        server.answers.clear()
+    }
+
+    private func scheduleFlush() {
+        guard server.turnOwner !== self, !flags.contains(.flushScheduled) else { return }
+        flags.insert(.flushScheduled)
+        server.reactor.flushAtEndOfTurn(self)
+    }
+
+    /// Answers and closes: the request, or what follows it, cannot be understood.
+    private func refuse(_ status: Int, _ explanation: String) {
+        guard phase != .closed else { return }
+        phase = .head
+        pending = nil
+        flags.formUnion([.closing, .lingers])
+        let response = server.application.answer(
+            to: HTTPRefusal(status: status, explanation: explanation))
+        write(
+            PreparedAnswer(response, common: server.commonHeaders), isHead: false, closes: true,
+            isHTTP10: false, additional: [])
+    }
+
+    // MARK: Later answers
+
+    var isOpen: Bool { phase != .closed }
+
+    func beginLater() -> UInt32 {
+        phase = .awaiting
+        laterNumber &+= 1
+        return laterNumber
+    }
+
+    func isAwaiting(_ number: UInt32) -> Bool { phase == .awaiting && laterNumber == number }
+
+    /// True when the answer may be written now.
+    func endLater(_ number: UInt32) -> Bool {
+        guard isAwaiting(number) else { return false }
+        phase = .head
+        return true
+    }
+
+    /// The answer is written: go on with what the client sent meanwhile.
+    func resume(closes: Bool) {
+        if closes { flags.insert(.closing) }
+        scheduleFlush()
+        if tail != nil, !flags.contains(.closing) { scheduleTail() }
+    }
+
+    private func scheduleTail() {
+        guard !flags.contains(.tailScheduled) else { return }
+        flags.insert(.tailScheduled)
+        server.reactor.runNextTurn(self)
+    }
+
+    // MARK: The end of a turn
+
+    private func finishTurn(_ rest: ByteChunk?, outOfTurn: Bool) {
+        server.turnOwner = nil
+        guard phase != .closed else { return server.answers.clear() }
+        flushAnswers()
+        guard phase != .closed else { return }
+        if !flags.contains(.closing) { tail = rest }
+        settle()
+        guard phase != .closed, phase != .lingering else { return }
+        if outOfTurn, output.isEmpty { scheduleTail() }
+        if tail != nil, phase == .head, output.isEmpty, !outOfTurn { startHeadDeadline() }
+    }
+
+    private func startHeadDeadline() {
+        guard !flags.contains(.headStarted) else { return }
+        flags.insert(.headStarted)
+        setDeadline(server.reactor.now + server.options.headTimeout)
+    }
+
+    private func flushAnswers() {
+        let answers = server.answers
+        guard answers.count > 0 else {
+            if !output.isEmpty { flushQueue() }
+            return
+        }
+        let moved = answers.send(to: descriptor)
+        server.reactor.statistics.writes &+= 1
+        if moved < 0, SystemError("send", moved).kind != .wouldBlock {
+            answers.clear()
+            return close()
+        }
+        if max(0, moved) < answers.count {
+            answers.withBytes(from: max(0, moved)) { output.append($0) }
+        }
+        answers.clear()
+    }
+
+    private func flushQueue() {
+        guard !output.isEmpty else { return settle() }
+        let before = output.byteCount
+        server.reactor.statistics.writes &+= 1
+        switch output.send(to: descriptor) {
+        case .failed: return close()
+        case .blocked:
+            if output.byteCount < before {
+                setDeadline(server.reactor.now + server.options.writeTimeout)
+            }
+        case .sentAll: break
+        }
+        settle()
+    }
+
+    /// Sets interest, deadline and phase by what is left to do.
+    private func settle() {
+        guard phase != .closed, phase != .lingering else { return }
+        if !output.isEmpty {
+            if !interest.contains(.writable) {
+                setDeadline(server.reactor.now + server.options.writeTimeout)
+            }
+            return want(.writable)
+        }
+        if flags.contains(.closing) { return finishClose() }
+        switch phase {
+        case .head:
+            if !flags.contains(.headStarted) {
+                deadline = server.reactor.now + server.options.idleTimeout
+            }
+            if tail != nil, interest.contains(.writable) { scheduleTail() }
+            want(.readable)
+        case .body: want(.readable)
+        // Only an event shows that the client sends on; until then no call is needed.
+        case .awaiting:
+            deadline = .distantFuture
+            if interest.contains(.writable) { want([]) }
+        case .lingering, .closed: break
+        }
+    }
+
+    private func finishClose() {
+        guard flags.contains(.lingers) || tail != nil else { return close() }
+        phase = .lingering
+        tail = nil
+        _ = cepoll_shutdown(descriptor, 0)
+        want(.readable)
+        setDeadline(server.reactor.now + server.options.lingerTimeout)
+    }
+
+    private var interest: EventMask = .readable
+
+    private func want(_ mask: EventMask) {
+        guard mask != interest else { return }
+        do throws(SystemError) {
+            try server.reactor.change(registration, mask)
+            interest = mask
+        } catch { close() }
+    }
+
+    // MARK: Ending
+
+    func closeIfIdle() {
+        if phase == .head, output.isEmpty, tail == nil, !flags.contains(.flushScheduled) { close() }
+    }
+
+    private func close() {
+        guard phase != .closed else { return }
+        phase = .closed
+        server.reactor.deregister(registration)
+        _ = cepoll_close(descriptor)
+        server.reactor.timers.cancel(timer)
+        tail = nil
+        pending = nil
+        server.connectionClosed()
+    }
+}
+
+// MARK: - Deferred work
+
+extension HTTPConnection: DeferredHandler {
+    package func runDeferred() {
+        guard phase != .closed else { return }
+        if flags.contains(.flushScheduled) {
+            flags.remove(.flushScheduled)
+            flushQueue()
+        }
+        guard flags.contains(.tailScheduled), phase == .head, output.isEmpty else { return }
+        flags.remove(.tailScheduled)
+        guard tail != nil else { return }
+        server.input.start(with: tail)
+        process()
+    }
+}
+
+// MARK: - Deadlines
+
+// A request only stores its deadline. The one timer of the connection looks at it when it fires and
+// moves on, so that the heap is touched every idleTimeout and not for every request.
+extension HTTPConnection: TimerHandler {
+    private func armTimer() {
+        timerAt = deadline
+        timer = server.reactor.timers.schedule(at: deadline, self)
+    }
+
+    private func setDeadline(_ instant: Instant) {
+        deadline = instant
+        guard instant < timerAt else { return }
+        server.reactor.timers.cancel(timer)
+        armTimer()
+    }
+
+    package func timerFired(_ tag: UInt32) {
+        guard phase != .closed else { return }
+        let now = server.reactor.now
+        if deadline > now {
+            timerAt = min(deadline, now + server.options.idleTimeout)
+            timer = server.reactor.timers.schedule(at: timerAt, self)
+            return
+        }
+        timerAt = .distantFuture
+        let isLate = output.isEmpty && (phase == .body || flags.contains(.headStarted))
+        guard isLate else { return close() }
+        let what = phase == .body ? "body" : "head"
+        refuse(408, "the request's \(what) did not arrive in time")
+        deadline = now + server.options.lingerTimeout
+        armTimer()
+    }
+}

@@ -1,0 +1,132 @@
+// A server: its listeners, the buffers and the parser that all connections share, the date, the
+// drain at shutdown. It knows no routes: those are the application's.
+
+internal import HTTPParser
+
+/// Serves HTTP/1.1 on any number of listeners.
+@ReactorActor
+package final class HTTPServer {
+    /// Deadlines and sizes a user can configure.
+    package struct Options: Sendable {
+        /// A head must be complete this long after its first byte.
+        package var headTimeout: Duration = .seconds(10)
+        /// A body must be complete this long after its head.
+        package var bodyTimeout: Duration = .seconds(30)
+        /// A connection without a request is closed after this.
+        package var idleTimeout: Duration = .seconds(75)
+        /// An answer must make progress within this.
+        package var writeTimeout: Duration = .seconds(30)
+        /// How long a refused client may go on sending before it is cut off.
+        package var lingerTimeout: Duration = .seconds(2)
+        /// Longest request body.
+        package var bodyBytes = 1 << 20
+        /// Most connections at a time; further ones are closed at once.
+        package var connections = Int.max
+
+        package init() {}
+    }
+
+    package let reactor: Reactor
+    package let options: Options
+    unowned let application: any HTTPApplication
+    /// Header lines of every answer.
+    let commonHeaders: [UInt8]
+    let input = InputBuffer()
+    let answers = AnswerBuffer()
+    /// Whose turn it is: its answers gather in `answers`.
+    var turnOwner: HTTPConnection?
+    var head = RequestHead()
+    let headLimits: HeadLimits
+    private(set) lazy var exchange = Exchange(server: self)
+    private var listeners: [Listener] = []
+    package private(set) var connectionCount = 0
+    package private(set) var isDraining = false
+    private var drained: (() -> Void)?
+
+    package init(
+        on reactor: Reactor, application: any HTTPApplication, commonHeaders: String,
+        options: Options = Options()
+    ) {
+        self.reactor = reactor
+        self.application = application
+        self.commonHeaders = Array(commonHeaders.utf8)
+        self.options = options
+        headLimits = HeadLimits(
+            targetMost: Limits.targetBytes, headMost: Limits.headBytes,
+            fieldsMost: Limits.headerFields)
+    }
+
+    /// Listens on one more address; the answer holds the port the kernel chose.
+    @discardableResult
+    package func listen(_ address: SocketAddress) throws(SystemError) -> SocketAddress {
+        // The listener's own address is known before the first connection can arrive.
+        let box = AddressBox()
+        let listener = try Listener(address, on: reactor) { [unowned self] descriptor, peer in
+            accept(descriptor, local: box.address ?? peer, peer: peer)
+        }
+        box.address = listener.address
+        listeners.append(listener)
+        return listener.address
+    }
+
+    private final class AddressBox { var address: SocketAddress? }
+
+    private func accept(_ descriptor: Int32, local: SocketAddress, peer: SocketAddress) {
+        guard connectionCount < options.connections else {
+            reactor.statistics.shedConnections &+= 1
+            Descriptor.close(descriptor)
+            return
+        }
+        let mark = application.mark(local: local, peer: peer)
+        HTTPConnection.open(descriptor, on: self, mark: mark)
+    }
+
+    func connectionOpened() { connectionCount += 1 }
+
+    func connectionClosed() {
+        connectionCount -= 1
+        if isDraining, connectionCount == 0 { finishDrain() }
+    }
+
+    /// Stops listening, closes idle connections, lets the others finish the answer they wait for,
+    /// then calls `done`.
+    package func drain(_ done: @escaping () -> Void) {
+        isDraining = true
+        drained = done
+        for listener in listeners { listener.close() }
+        listeners = []
+        for handler in reactor.allHandlers() {
+            (handler as? HTTPConnection)?.closeIfIdle()
+        }
+        if connectionCount == 0 { finishDrain() }
+    }
+
+    private func finishDrain() {
+        let done = drained
+        drained = nil
+        done?()
+    }
+
+    // MARK: Date
+
+    nonisolated static let dateCount = HTTPDate.count
+    private var date: [UInt8] = []
+    private var dateGoodUntil = Instant(nanoseconds: .min)
+
+    /// The Date header's value, rendered once a second.
+    @inline(__always)
+    func withDate<Value>(_ body: (Span<UInt8>) -> Value) -> Value {
+        if reactor.now >= dateGoodUntil { renderDate() }
+        let bytes = date
+        return body(bytes.span)
+    }
+
+    private func renderDate() {
+        let wall = reactor.wallNanoseconds()
+        let second: Int64 = 1_000_000_000
+        date = [UInt8](capacity: HTTPServer.dateCount) { output in
+            HTTPDate.write(secondsSince1970: Int(wall / second), into: &output)
+        }
+        dateGoodUntil = Instant(nanoseconds: reactor.now.nanoseconds + second - wall % second)
+    }
+}

@@ -1,0 +1,98 @@
+// An answer as handlers see it, and the finished bytes it becomes. Finished answers can be kept and
+// sent any number of times (ResolveTable does): only the 29 bytes of the date change, and what a
+// single request needs besides (Connection, CORS) is inserted behind the date.
+
+internal import HTTPParser
+
+/// A status, headers and a body.
+package struct Response: Sendable {
+    package var status: Int
+    package var contentType: String
+    package var headers: [(name: String, value: String)]
+    package var body: [UInt8]
+
+    package init(
+        status: Int, contentType: String = "application/json",
+        headers: [(name: String, value: String)] = [], body: [UInt8]
+    ) {
+        self.status = status
+        self.contentType = contentType
+        self.headers = headers
+        self.body = body
+    }
+
+    /// The reason phrase of a status (RFC 9110 section 15, RFC 6585).
+    package static func reason(_ status: Int) -> StaticString {
+        switch status {
+        case 100: "Continue"
+        case 101: "Switching Protocols"
+        case 200: "OK"
+        case 201: "Created"
+        case 202: "Accepted"
+        case 204: "No Content"
+        case 304: "Not Modified"
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 403: "Forbidden"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 408: "Request Timeout"
+        case 409: "Conflict"
+        case 413: "Content Too Large"
+        case 414: "URI Too Long"
+        case 415: "Unsupported Media Type"
+        case 417: "Expectation Failed"
+        case 426: "Upgrade Required"
+        case 431: "Request Header Fields Too Large"
+        case 500: "Internal Server Error"
+        case 501: "Not Implemented"
+        case 502: "Bad Gateway"
+        case 503: "Service Unavailable"
+        case 505: "HTTP Version Not Supported"
+        case 507: "Insufficient Storage"
+        default: "Status"
+        }
+    }
+}
+
+/// An answer in its final bytes: `HTTP/1.1 200 OK\r\nDate: ` date `\r\n` headers, empty line, body.
+package struct PreparedAnswer {
+    let chunk: ByteChunk
+    /// Where the 29 bytes of the date go.
+    let dateOffset: Int
+    /// Where headers of one request can be inserted.
+    let insertOffset: Int
+    /// Length without the body, which is what HEAD gets.
+    let headCount: Int
+
+    /// Renders `response`. `common` is added to every answer of a server: complete header lines.
+    package init(_ response: Response, common: [UInt8]) {
+        var head: [UInt8] = []
+        head.reserveCapacity(384)
+        head += "HTTP/1.1 \(response.status) \(Response.reason(response.status))\r\nDate: ".utf8
+        dateOffset = head.count
+        head += [UInt8](repeating: 0x20, count: HTTPServer.dateCount)
+        head += [0x0D, 0x0A]
+        insertOffset = head.count
+        if response.status != 204 {
+            if !response.body.isEmpty || !response.contentType.isEmpty {
+                head += "Content-Type: \(response.contentType)\r\n".utf8
+            }
+            head += "Content-Length: \(response.body.count)\r\n".utf8
+        }
+        for header in response.headers where PreparedAnswer.isSafe(header.value) {
+            head += "\(header.name): \(header.value)\r\n".utf8
+        }
+        head += common
+        head += [0x0D, 0x0A]
+        headCount = head.count
+        chunk = ByteChunk(capacity: head.count + response.body.count)
+        chunk.append(head.span)
+        chunk.append(response.body.span)
+    }
+
+    /// No value can end its line: a header that tries is dropped.
+    private static func isSafe(_ value: String) -> Bool {
+        !value.utf8.contains { $0 == 0x0D || $0 == 0x0A || $0 == 0 }
+    }
+}
