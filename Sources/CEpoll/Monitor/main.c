@@ -1,1 +1,214 @@
-int main(void) { return 0; }
+// gr-monitor ID NAME: the parent of one program, for as long as anything of it lives.
+//
+// Started by the daemon (ServiceSupervisor), it outlives it: it starts the program, writes its log,
+// keeps its exact exit and ends its tree. docs/architecture.md has the reasons, monitor_protocol.h
+// the messages. It must never spin, never wait for the daemon and never die of a signal but KILL.
+
+#include "monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_READS = 4, MOST_REAPED = 1024 };
+
+static int64_t clock_ms(clockid_t clock) {
+    struct timespec now = {0};
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t monotonic_ms(void) {
+    return clock_ms(CLOCK_MONOTONIC);
+}
+
+int64_t realtime_ms(void) {
+    return clock_ms(CLOCK_REALTIME);
+}
+
+// ---- what ended -------------------------------------------------------------------------------
+
+static void program_ended(struct monitor *monitor, int status) {
+    struct program *program = &monitor->program;
+    if (program->exec_status >= 0)
+        child_resolve(monitor, 1);
+    if (program->pid == 0)
+        return;
+    program->ended = 1;
+    program->ended_at = realtime_ms();
+    program->code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    program->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    // It may have ended of itself between the grace and the KILL.
+    program->forced = program->forced && program->signal == SIGKILL;
+    if (program->pidfd >= 0)
+        close(program->pidfd);
+    program->pidfd = -1;
+    // Its last words are in the file before anybody hears of its end.
+    if (monitor->output_open)
+        log_drain(&monitor->log, monitor->output);
+    control_say(monitor, SAY_EXITED);
+    control_record(monitor);
+}
+
+static void tree_ended(struct monitor *monitor) {
+    monitor->empty = 1;
+    if (monitor->output_open)
+        log_drain(&monitor->log, monitor->output);
+    log_close(&monitor->log);
+    if (monitor->output >= 0)
+        close(monitor->output);
+    monitor->output = -1;
+    monitor->output_open = 0;
+    control_say(monitor, SAY_EMPTY);
+    if (monitor->collected)
+        monitor->done = 1;
+}
+
+void reap(struct monitor *monitor) {
+    int running = monitor->program.pid != 0 && !monitor->program.ended;
+    for (int i = 0; i < MOST_REAPED; i++) {
+        int status = 0;
+        pid_t pid = waitpid(-1, &status, WNOHANG);
+        if (pid > 0 && pid == monitor->program.pid && !monitor->program.ended)
+            program_ended(monitor, status);
+        // No child at all: as the subreaper we would be the parent of whatever lived on.
+        if (pid < 0 && errno == ECHILD && monitor->program.ended && !monitor->empty)
+            tree_ended(monitor);
+        if (pid > 0)
+            continue;
+        if (running && monitor->program.ended && !monitor->empty)
+            tree_program_ended(monitor);
+        return;
+    }
+    // More may have ended: come back for it after the other descriptors had their turn.
+    raise(SIGCHLD);
+}
+
+// ---- the loop ---------------------------------------------------------------------------------
+
+static int timeout(const struct monitor *monitor) {
+    int64_t next = monitor->log.flush_at;
+    if (monitor->stop.asked && !monitor->empty && (next == 0 || monitor->stop.deadline < next))
+        next = monitor->stop.deadline;
+    if (next == 0)
+        return -1;
+    int64_t left = next - monotonic_ms();
+    return left < 0 ? 0 : left > 60000 ? 60000 : (int)left + 1;
+}
+
+static void take_output(struct monitor *monitor) {
+    for (int i = 0; i < MOST_READS; i++) {
+        ssize_t count = log_take(&monitor->log, monitor->output);
+        if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
+            log_flush(&monitor->log);
+            monitor->output_open = 0;
+        }
+        if (count <= 0)
+            return;
+    }
+}
+
+static void take_signals(struct monitor *monitor) {
+    struct signalfd_siginfo record;
+    while (read(monitor->signals, &record, sizeof record) > 0)
+        continue;
+    // One record may stand for any number of ends: the wake-up, never the count.
+    reap(monitor);
+}
+
+static void turn(struct monitor *monitor) {
+    enum { SIGNALS, OUTPUT, STATUS, CONTROLLER, LISTENER, COUNT };
+    short speak = monitor->to_say ? POLLIN | POLLOUT : POLLIN;
+    struct pollfd set[COUNT] = {
+        [SIGNALS] = {.fd = monitor->signals, .events = POLLIN},
+        [OUTPUT] = {.fd = monitor->output_open ? monitor->output : -1, .events = POLLIN},
+        [STATUS] = {.fd = monitor->program.exec_status, .events = POLLIN},
+        [CONTROLLER] = {.fd = monitor->control, .events = speak},
+        [LISTENER] = {.fd = monitor->listener, .events = POLLIN},
+    };
+    if (poll(set, COUNT, timeout(monitor)) < 0) {
+        // Out of memory is no reason to end, nor to spin.
+        if (errno != EINTR)
+            nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        return;
+    }
+    if (set[OUTPUT].revents)
+        take_output(monitor);
+    if (set[STATUS].revents)
+        child_resolve(monitor, 0);
+    if (set[SIGNALS].revents)
+        take_signals(monitor);
+    if (monitor->to_say && (set[CONTROLLER].revents & POLLOUT))
+        control_say(monitor, 0);
+    if (set[CONTROLLER].revents & ~POLLOUT)
+        control_read(monitor);
+    if (set[LISTENER].revents && monitor->listener >= 0)
+        control_accept(monitor);
+    if (monitor->log.flush_at != 0 && monotonic_ms() >= monitor->log.flush_at)
+        log_flush(&monitor->log);
+    tree_tick(monitor);
+}
+
+// ---- start ------------------------------------------------------------------------------------
+
+static int is_incarnation(const char *text) {
+    return strlen(text) == 16 && strspn(text, "0123456789abcdefABCDEF") == 16;
+}
+
+/// A signal meant for the daemon or its terminal must not cost anybody a program: all are ignored
+/// but those of an error in ourselves.
+static int settle_signals(void) {
+    static const int ours[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGCHLD};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    for (int number = 1; number < NSIG; number++) {
+        int kept = 0;
+        for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+            kept |= ours[i] == number;
+        if (!kept)
+            sigaction(number, &ignore, NULL);
+    }
+    struct sigaction ends = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
+    sigaction(SIGCHLD, &ends, NULL);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_SETMASK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static struct monitor only = {
+    .control = CONTROL,
+    .listener = -1,
+    .output = -1,
+    .empty = 1,
+    .program = {.pidfd = -1, .exec_status = -1},
+};
+
+int main(int argc, char **argv) {
+    if (argc != 3 || !is_incarnation(argv[1]))
+        return 2;
+    setsid();
+    only.log.descriptor = -1;
+    only.id = argv[1];
+    only.name = argv[2];
+    only.signals = settle_signals();
+    if (only.signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return 3;
+    // The daemon may have been started anywhere: hold no mount busy. Its two descriptors came
+    // across an exec and must not cross the next one.
+    umask(077);
+    if (chdir("/") < 0 || fcntl(CONTROL, F_SETFD, FD_CLOEXEC) < 0 ||
+        fcntl(RUN_DIRECTORY, F_SETFD, FD_CLOEXEC) < 0)
+        return 3;
+    while (!only.done)
+        turn(&only);
+    return 0;
+}

@@ -1,0 +1,209 @@
+// Starting the program: log, pipe, socket, then fork and exec.
+//
+// The child tells by a close-on-exec pipe how far it came; that pipe is part of the loop, since
+// entering a directory on a dead network mount can take for ever. Nothing of the monitor's own
+// environment, descriptors, mask or dispositions reaches the program.
+
+#include "monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *const steps[] = {"log", "pipe", "fork", "directory", "exec"};
+
+enum { MOST_VARIABLES = 4096 };
+
+struct order {
+    const char *shell;
+    const char *command;
+    const char *directory;
+    const char *log;
+    mode_t mask;
+};
+
+static char *environment[MOST_VARIABLES + 1];
+
+void child_fail(struct monitor *monitor, int step, int error) {
+    monitor->failed_step = steps[step];
+    monitor->failed_error = error;
+    control_say(monitor, SAY_FAILED);
+}
+
+/// Takes one field; a missing one reads as empty.
+static char *take(char **at, char *end) {
+    static char none[1] = "";
+    if (*at >= end)
+        return none;
+    char *field = *at;
+    *at += strlen(field) + 1;
+    return field;
+}
+
+static mode_t parse_mask(const char *text) {
+    mode_t mask = 0;
+    if (*text == 0 || strlen(text) > 4)
+        return 077;
+    for (; *text >= '0' && *text <= '7'; text++)
+        mask = mask * 8 + (mode_t)(*text - '0');
+    return *text == 0 ? mask & 0777 : 077;
+}
+
+/// 0, or -1 when there are more variables than we take.
+static int parse(struct order *order, char *at, char *end) {
+    take(&at, end); // version: what a newer one adds stands behind what we know
+    take(&at, end); // name: ours is the argument, which ps shows
+    order->shell = take(&at, end);
+    order->command = take(&at, end);
+    order->directory = take(&at, end);
+    order->log = take(&at, end);
+    order->mask = parse_mask(take(&at, end));
+    int count = 0;
+    while (at < end) {
+        char *variable = take(&at, end);
+        if (*variable == 0)
+            continue;
+        if (count == MOST_VARIABLES)
+            return -1;
+        environment[count++] = variable;
+    }
+    environment[count] = NULL;
+    return 0;
+}
+
+static _Noreturn void give_up(int status, int step) {
+    struct start_failure failure = {.step = step, .error = errno};
+    // A pipe takes this few bytes at once or never.
+    ssize_t ignored = write(status, &failure, sizeof failure);
+    (void)ignored;
+    _exit(127);
+}
+
+static _Noreturn void become(const struct order *order, int output, int status) {
+    // Its own session: a signal to its group can never hit the monitor.
+    setsid();
+    struct sigaction fallback = {.sa_handler = SIG_DFL};
+    for (int number = 1; number < NSIG; number++)
+        sigaction(number, &fallback, NULL);
+    umask(order->mask);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
+        give_up(status, STEP_FORK);
+    if (chdir(order->directory) < 0)
+        give_up(status, STEP_DIRECTORY);
+    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        give_up(status, STEP_FORK);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    char *arguments[] = {(char *)order->shell, "-c", (char *)order->command, NULL};
+    execve(order->shell, arguments, environment);
+    give_up(status, STEP_EXEC);
+}
+
+/// Forks with every signal blocked, so that a TERM that comes before the exec waits for it.
+static pid_t start(const struct order *order, int output, int status) {
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    pid_t pid = fork();
+    if (pid == 0)
+        become(order, output, status);
+    int error = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return pid;
+}
+
+static int open_pipes(int output[2], int status[2]) {
+    if (pipe2(output, O_CLOEXEC) < 0)
+        return errno;
+    if (pipe2(status, O_CLOEXEC) < 0) {
+        int error = errno;
+        close(output[0]);
+        close(output[1]);
+        return error;
+    }
+    // Our ends only: the program must see an ordinary, blocking pipe.
+    fcntl(output[0], F_SETFL, O_NONBLOCK);
+    fcntl(status[0], F_SETFL, O_NONBLOCK);
+    return 0;
+}
+
+static void forget_output(struct monitor *monitor) {
+    log_close(&monitor->log);
+    close(monitor->output);
+    monitor->output = -1;
+    monitor->output_open = 0;
+}
+
+void child_run(struct monitor *monitor, char *fields, size_t length) {
+    struct order order;
+    if (monitor->program.pid != 0)
+        return;
+    monitor->to_say &= ~(unsigned)SAY_FAILED;
+    if (parse(&order, fields, fields + length) < 0)
+        return child_fail(monitor, STEP_EXEC, E2BIG);
+    int error = log_open(&monitor->log, order.log);
+    if (error != 0)
+        return child_fail(monitor, STEP_LOG, error);
+    int output[2], status[2];
+    error = open_pipes(output, status);
+    if (error != 0) {
+        log_close(&monitor->log);
+        return child_fail(monitor, STEP_PIPE, error);
+    }
+    monitor->output = output[0];
+    // Before the fork: a daemon that is killed at any instant finds the program by its socket.
+    error = control_listen(monitor);
+    pid_t pid = error == 0 ? start(&order, output[1], status[1]) : -1;
+    int step = error == 0 ? STEP_FORK : STEP_PIPE;
+    error = error == 0 ? errno : error;
+    close(output[1]);
+    close(status[1]);
+    if (pid < 0) {
+        close(status[0]);
+        forget_output(monitor);
+        return child_fail(monitor, step, error);
+    }
+    monitor->output_open = 1;
+    monitor->empty = 0;
+    monitor->program = (struct program){.pid = pid,
+                                        .pidfd = (int)syscall(SYS_pidfd_open, pid, 0),
+                                        .started = realtime_ms(),
+                                        .exec_status = status[0]};
+    pid_t parent, group;
+    tree_stat(pid, &parent, &group, &monitor->program.start);
+}
+
+void child_resolve(struct monitor *monitor, int reaped) {
+    struct start_failure failure = {0};
+    ssize_t count = read(monitor->program.exec_status, &failure, sizeof failure);
+    if (count < 0 && (errno == EINTR || errno == EAGAIN) && !reaped)
+        return;
+    close(monitor->program.exec_status);
+    monitor->program.exec_status = -1;
+    if (count != sizeof failure || failure.step < STEP_FORK || failure.step > STEP_EXEC) {
+        // The daemon's standard error is not ours to hold open for as long as the program runs.
+        dup2(0, 2);
+        control_say(monitor, SAY_SPAWNED);
+        return;
+    }
+    while (!reaped && waitpid(monitor->program.pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    if (monitor->program.pidfd >= 0)
+        close(monitor->program.pidfd);
+    forget_output(monitor);
+    monitor->program = (struct program){.pidfd = -1, .exec_status = -1};
+    monitor->empty = 1;
+    child_fail(monitor, failure.step, failure.error);
+    if (monitor->stop.asked)
+        control_say(monitor, SAY_EMPTY);
+    monitor->stop = (struct stop){0};
+}
