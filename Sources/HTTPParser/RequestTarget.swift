@@ -17,6 +17,11 @@ package struct RequestTarget: Equatable, Sendable {
     package var query = ByteRange()
     package var hasQuery = false
 
+    package init(form: Form, authority: ByteRange = ByteRange()) {
+        self.form = form
+        self.authority = authority
+    }
+
     /// Checks `target` and takes it apart. Every failure is a 400.
     package static func parse(
         _ bytes: Span<UInt8>, target: ByteRange, method: HTTPMethod
