@@ -530,6 +530,22 @@ package final class HTTPConnection: EventHandler {
         if phase == .head, output.isEmpty, tail == nil, !flags.contains(.flushScheduled) { close() }
     }
 
+    /// Bytes of answers the client has not taken.
+    var unsentBytes: Int { output.byteCount }
+
+    /// What holds between turns; for tests.
+    func checkInvariants() {
+        precondition(server.turnOwner == nil)
+        guard phase != .closed else { return }
+        let waitsToWrite = interest.contains(.writable) || flags.contains(.flushScheduled)
+        precondition(output.isEmpty || waitsToWrite, "nobody will send the output")
+        precondition((pending != nil) == (phase == .body), "a body is pending in its phase only")
+        precondition(server.reactor.timers.isScheduled(timer), "an open connection has its timer")
+        precondition(
+            phase == .awaiting || output.byteCount > 0 || interest.contains(.readable)
+                || !flags.isDisjoint(with: [.flushScheduled, .tailScheduled]), "nothing will happen")
+    }
+
     private func close() {
         guard phase != .closed else { return }
         phase = .closed

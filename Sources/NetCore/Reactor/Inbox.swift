@@ -30,6 +30,8 @@ package final class Inbox: Sendable {
         precondition(wakeDescriptor >= 0, "no eventfd: the process cannot work")
     }
 
+    deinit { _ = cepoll_close(wakeDescriptor) }
+
     /// From now on the calling thread is the reactor's.
     func bindToCurrentThread() {
         state.withLock { $0.owner = pthread_self() }
