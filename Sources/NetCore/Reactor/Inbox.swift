@@ -73,7 +73,9 @@ package final class Inbox: Sendable {
 
     /// Empties the eventfd; called when it was reported readable.
     func drainWake() {
-        state.withLock { $0.signalled = false }
+        // In this order: cleared first, a post between the two would have its signal drained while
+        // `signalled` stays set, and no later post would wake the loop again.
         _ = cepoll_eventfd_drain(wakeDescriptor)
+        state.withLock { $0.signalled = false }
     }
 }
