@@ -563,13 +563,11 @@ package final class HTTPConnection: EventHandler {
 extension HTTPConnection: DeferredHandler {
     package func runDeferred() {
         guard phase != .closed else { return }
-        if flags.contains(.flushScheduled) {
-            flags.remove(.flushScheduled)
-            flushQueue()
-        }
-        guard flags.contains(.tailScheduled), phase == .head, output.isEmpty else { return }
-        flags.remove(.tailScheduled)
-        guard tail != nil else { return }
+        // One flag for each time it was asked for; a flush comes before the next turn's tail.
+        if flags.remove(.flushScheduled) != nil { return flushQueue() }
+        // Taken off also when the tail has to wait for the output: `settle` schedules it again.
+        guard flags.remove(.tailScheduled) != nil, phase == .head, output.isEmpty, tail != nil
+        else { return }
         server.input.start(with: tail)
         process()
     }
