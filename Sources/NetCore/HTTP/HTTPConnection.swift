@@ -184,6 +184,7 @@ package final class HTTPConnection: EventHandler {
         // Unless the body is at hand, a refusal in `admit` leaves the framing open: close.
         guard let exchange = unsafe begin(head, closes: !isWhole) else { return bytes.count }
         guard server.application.admit(exchange) else {
+            if !isWhole { flags.insert(.lingers) }
             finishExchange(exchange)
             return isWhole ? whole : bytes.count
         }
@@ -431,9 +432,12 @@ package final class HTTPConnection: EventHandler {
     private func finishTurn(_ rest: ByteChunk?, outOfTurn: Bool) {
         server.turnOwner = nil
         guard phase != .closed else { return server.answers.clear() }
+        // What is not read when the socket closes makes the kernel send a reset, which can
+        // overtake the answer.
+        if flags.contains(.closing), rest != nil { flags.insert(.lingers) }
+        if !flags.contains(.closing) { tail = rest }
         flushAnswers()
         guard phase != .closed else { return }
-        if !flags.contains(.closing) { tail = rest }
         settle()
         guard phase != .closed, phase != .lingering else { return }
         if outOfTurn, output.isEmpty { scheduleTail() }
