@@ -495,6 +495,7 @@ package final class HTTPConnection: EventHandler {
         if flags.contains(.closing) { return finishClose() }
         switch phase {
         case .head:
+            if server.isDraining, tail == nil { return close() }
             if !flags.contains(.headStarted) {
                 deadline = server.reactor.now + server.options.idleTimeout
             }
@@ -531,6 +532,8 @@ package final class HTTPConnection: EventHandler {
     // MARK: Ending
 
     func closeIfIdle() {
+        // In its own turn, its answers are not sent yet: `settle` closes it afterwards.
+        guard server.turnOwner !== self else { return }
         if phase == .head, output.isEmpty, tail == nil, !flags.contains(.flushScheduled) { close() }
     }
 
