@@ -388,6 +388,8 @@ package final class HTTPConnection: EventHandler {
         phase = .head
         pending = nil
         flags.formUnion([.closing, .lingers])
+        // Else the deadline to linger would be taken for that of the head.
+        flags.remove(.headStarted)
         let response = server.application.answer(
             to: HTTPRefusal(status: status, explanation: explanation))
         write(
