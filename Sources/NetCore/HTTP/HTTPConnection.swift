@@ -552,7 +552,8 @@ package final class HTTPConnection: EventHandler {
         precondition(server.reactor.timers.isScheduled(timer), "an open connection has its timer")
         precondition(
             phase == .awaiting || output.byteCount > 0 || interest.contains(.readable)
-                || !flags.isDisjoint(with: [.flushScheduled, .tailScheduled]), "nothing will happen")
+                || !flags.isDisjoint(with: [.flushScheduled, .tailScheduled]), "nothing will happen"
+        )
     }
 
     private func close() {
