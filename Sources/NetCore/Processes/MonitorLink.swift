@@ -207,6 +207,22 @@ package final class MonitorLink: EventHandler {
         delegate?.monitorLost(self)
     }
 
+    /// After the link was lost: watches the program itself, if it is known and can be. The link
+    /// gives its descriptors away.
+    package func orphan(
+        _ program: ProgramIdentity, logPath: String, ended: @escaping () -> Void
+    ) -> OrphanedProgram? {
+        guard programDescriptor >= 0 else { return nil }
+        let orphan = try? OrphanedProgram(
+            pid: program.pid, program: programDescriptor, output: outputDescriptor,
+            logPath: logPath, on: reactor, ended: ended)
+        if orphan != nil {
+            programDescriptor = -1
+            outputDescriptor = -1
+        }
+        return orphan
+    }
+
     /// Closes the link; the monitor and its program go on.
     private func disconnect() {
         guard descriptor >= 0 else { return }
