@@ -1,0 +1,1 @@
+"""What the scripts of perf/ share. Python's standard library only."""
