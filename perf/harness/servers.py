@@ -139,16 +139,19 @@ def quoted(text):
 
 
 class Nginx(Server):
-    def __init__(self, body=DEFAULT_BODY, headers=DEFAULT_HEADERS, name="nginx", **rest):
+    """`room` is its worker_connections: it closes idle ones when a sixteenth of them is left."""
+
+    def __init__(self, body=DEFAULT_BODY, headers=DEFAULT_HEADERS, name="nginx", room=20_000,
+                 **rest):
         super().__init__(name, **rest)
-        self.body, self.headers = body, headers
+        self.body, self.headers, self.room = body, headers, room
 
     def command(self, port):
         extra = "\n".join(f"add_header {name} {quoted(value)};" for name, value in self.headers)
         configuration = f"""
             daemon off; master_process off; pid {self.folder}/pid; error_log stderr crit;
             worker_rlimit_nofile 20000;
-            events {{ worker_connections 20000; }}
+            events {{ worker_connections {self.room}; }}
             http {{
                 access_log off; default_type application/json;
                 keepalive_requests 1000000000; keepalive_timeout 3600s;
