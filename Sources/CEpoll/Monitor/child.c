@@ -85,12 +85,18 @@ static _Noreturn void give_up(int status, int step) {
     _exit(127);
 }
 
+/// By the bare system call: the library refuses its two internal signals, which an ancestor may
+/// have left ignored all the same.
+static void default_dispositions(void) {
+    static const uint64_t zeroes[8];
+    for (int number = 1; number < NSIG; number++)
+        syscall(SYS_rt_sigaction, number, zeroes, NULL, sizeof(uint64_t));
+}
+
 static _Noreturn void become(const struct order *order, int output, int status) {
     // Its own session: a signal to its group can never hit the monitor.
     setsid();
-    struct sigaction fallback = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++)
-        sigaction(number, &fallback, NULL);
+    default_dispositions();
     umask(order->mask);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0 || dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
