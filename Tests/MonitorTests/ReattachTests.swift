@@ -109,6 +109,34 @@ import Testing
         }
     }
 
+    @Test func aStartWhoseDaemonIsGoneAlreadyDoesNotHappen() throws {
+        try withMonitor { monitor in
+            // Held back until both the order and the end of its sender are waiting.
+            kill(monitor.pid, SIGSTOP)
+            #expect(eventually { statusLine(monitor.pid, "State").hasPrefix("T") })
+            monitor.run("echo started")
+            monitor.hangUp()
+            kill(monitor.pid, SIGCONT)
+            #expect(monitor.exitCode() == 0)
+            #expect(monitor.log.isEmpty)
+            #expect(!TemporaryFolder.exists(monitor.socketPath))
+        }
+    }
+
+    @Test func aStopThatWasSentBeforeTheDaemonDiedIsCarriedOut() throws {
+        try withMonitor { monitor in
+            let pid = try monitor.start("sleep 60 & sleep 60")
+            kill(monitor.pid, SIGSTOP)
+            #expect(eventually { statusLine(monitor.pid, "State").hasPrefix("T") })
+            monitor.send("S", ["5000"])
+            monitor.hangUp()
+            kill(monitor.pid, SIGCONT)
+            #expect(eventually { TemporaryFolder.exists(monitor.recordPath) })
+            #expect(!isAlive(pid))
+            #expect(eventually { (try? monitor.reconnect()[4]) == "empty" })
+        }
+    }
+
     @Test func aStaleSocketOfTheSameNameIsReplaced() throws {
         try withMonitor { monitor in
             close(unsafe open(monitor.socketPath, O_CREAT | O_CLOEXEC, 0o600))

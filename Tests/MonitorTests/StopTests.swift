@@ -122,6 +122,20 @@ import Testing
         }
     }
 
+    @Test func aProgramThatForksAwayFromEverySignalIsCaught() throws {
+        try withMonitor { monitor in
+            let script = monitor.folder + "/hop"
+            // Each lives for a millisecond and leaves the session of the one before.
+            try monitor.start(
+                "echo 'setsid sh \(script) & exit' > \(script); setsid sh \(script) & sleep 60")
+            usleep(100_000)
+            monitor.send("S", ["0"])
+            try monitor.expect("X")
+            let took = try seconds { try monitor.expect("E") }
+            #expect(took < 5)
+        }
+    }
+
     @Test func aStopWithoutAProgramIsAnsweredAtOnce() throws {
         try withMonitor { monitor in
             monitor.send("S", ["1000"])

@@ -166,8 +166,11 @@ void child_run(struct monitor *monitor, char *fields, size_t length) {
         return child_fail(monitor, STEP_PIPE, error);
     }
     monitor->output = output[0];
-    // Before the fork: a daemon that is killed at any instant finds the program by its socket.
+    // Before the fork: a daemon that is killed at any instant finds the program by its socket. One
+    // that died before there was a socket may have been replaced already by a daemon that saw none.
     error = control_listen(monitor);
+    if (error == 0 && control_is_gone(monitor))
+        error = ECANCELED;
     pid_t pid = error == 0 ? start(&order, output[1], status[1]) : -1;
     int step = error == 0 ? STEP_FORK : STEP_PIPE;
     error = error == 0 ? errno : error;
