@@ -37,6 +37,7 @@ import Testing
             ("/bin/sh", "/etc/passwd", nil, "directory", ENOTDIR),
             ("/bin/sh", "/", "/no/such/folder/log", "log", ENOENT),
             ("/bin/sh", "/", "", "log", ENOENT),
+            ("/bin/sh", "/", "relative", "log", EINVAL),
         ] as [(String, String, String?, String, Int32)])
     func aFailedStartNamesItsStepAndReason(
         shell: String, directory: String, log: String?, step: String, reason: Int32
