@@ -10,7 +10,9 @@ package struct ServiceView {
     let logPath: (String) -> String
 
     /// The object of list and get.
-    package func write(_ service: Service, status: String, into json: inout JSONText) {
+    package func write(
+        _ service: Service, status: String, warnings: [String] = [], into json: inout JSONText
+    ) {
         let spec = service.spec
         json.beginObject()
         json.field("name", spec.name)
@@ -34,6 +36,7 @@ package struct ServiceView {
         json.field("stopReason", stopReason(service))
         json.field("lastProbe", service.lastProbe)
         json.field("logFile", spec.command == nil ? nil : logPath(spec.name))
+        if !warnings.isEmpty { json.field("warnings", warnings) }
         json.endObject()
     }
 
