@@ -17,6 +17,7 @@ let strict: [SwiftSetting] = [
 /// Settings of every C target. Faults can be injected in debug builds only (fault.c).
 let strictC: [CSetting] = [
     .define("CEPOLL_FAULTS", .when(configuration: .debug)),
+    .define("_GNU_SOURCE"),
     .unsafeFlags(["-Wall", "-Wextra", "-Werror", "-std=gnu11"]),
 ]
 

@@ -8,9 +8,8 @@
 #ifndef CEPOLL_H
 #define CEPOLL_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+// Swift imports this header next to Glibc: it must not define _GNU_SOURCE, which would give the
+// same system types two definitions. The C files get it from the build settings.
 
 #include <stddef.h>
 #include <stdint.h>

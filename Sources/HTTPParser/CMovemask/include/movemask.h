@@ -8,13 +8,13 @@
 #include <stdint.h>
 
 #if defined(__x86_64__)
-#include <emmintrin.h>
-
 typedef int8_t movemask_lanes __attribute__((ext_vector_type(16)));
+typedef char movemask_bytes __attribute__((vector_size(16)));
 
-/* Bit i of the answer is the top bit of byte i. */
+/* Bit i of the answer is the top bit of byte i. The builtin and not emmintrin.h: that header pulls
+ * in stdlib.h without _GNU_SOURCE, and its fd_set then clashes with the one CEpoll exports. */
 static inline uint32_t movemask(movemask_lanes lanes) {
-    return (uint32_t)_mm_movemask_epi8((__m128i)lanes);
+    return (uint32_t)__builtin_ia32_pmovmskb128((movemask_bytes)lanes);
 }
 #endif
 
