@@ -2,7 +2,7 @@
 // HTTP number belongs to which code. Messages name the cause, hints the next step; neither may
 // contain a token, an environment value or anything else that is secret.
 
-import NetCore
+package import NetCore
 
 /// An error answer, `{code, message, hint}`.
 package struct APIError: Error, Equatable, Sendable {

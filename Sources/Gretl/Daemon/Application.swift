@@ -2,7 +2,7 @@
 // words of everything that is refused before a handler runs.
 
 import HTTPParser
-import NetCore
+package import NetCore
 
 /// The daemon as the HTTP server sees it.
 @ReactorActor

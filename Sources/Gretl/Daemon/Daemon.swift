@@ -2,7 +2,7 @@
 // in the other. A start reads what is stored, takes the programs of an earlier daemon back, and only
 // then listens; an end answers what is under way and leaves all programs running.
 
-import NetCore
+package import NetCore
 
 /// The daemon behind `gr serve`.
 @ReactorActor
@@ -68,14 +68,17 @@ package final class Daemon {
         Log.shared.level = configuration.logLevel
         do throws(SystemError) {
             reactor = try Reactor()
-            // Signals are blocked before the first other thread starts.
-            signals = nil
             background = try BackgroundThread(name: "gr-storage")
         } catch { throw StartFailure(message: error.description) }
         children.descriptorLimit = ProcessSetup.raiseDescriptorLimit().previous
     }
 
     private func run() throws(StartFailure) -> Int32 {
+        do throws(SystemError) {
+            signals = try SignalSource(ProcessFacts.handledSignals, on: reactor) {
+                [unowned self] in signalled($0)
+            }
+        } catch { throw StartFailure(message: error.description) }
         spawn { [self] in
             do throws(StartFailure) {
                 try await start()
@@ -109,7 +112,7 @@ package final class Daemon {
         await recovery.run(RunFiles.scan(home.runPath))
         guard !isStopping else { return }
         try listen(registry, supervisor, owners)
-        Log.info(
+        Log.shared.info(
             "started",
             ["version": Version.text, "services": registry.count, "running": recovery.found])
     }
@@ -138,7 +141,7 @@ package final class Daemon {
 
     private func openDatabase() async throws(StartFailure) -> Database {
         do throws(StorageError) {
-            let opened = try await Database.open(path: home.databasePath, on: background)
+            let opened = try await Database.open(home.databasePath, on: background)
             database = opened
             return opened
         } catch { throw StartFailure(message: error.description) }
@@ -222,7 +225,7 @@ package final class Daemon {
             } catch {
                 // A machine without IPv6 has no ::1: the default works on 127.0.0.1 alone.
                 if !isExplicit, index > 0, error.isAddressUnavailable {
-                    Log.warn("an address is not there", ["address": one.host])
+                    Log.shared.warning("an address is not there", ["address": one.host])
                     continue
                 }
                 throw StartFailure(
@@ -251,7 +254,7 @@ package final class Daemon {
             return
         }
         isStopping = true
-        Log.info("stopping", ["services": "left running"])
+        Log.shared.info("stopping", ["services": "left running"])
         supervisor?.close()
         guard let server else {
             spawn { [self] in await finish() }

@@ -5,7 +5,7 @@
 // content type, token, peer.
 
 import HTTPParser
-import NetCore
+package import NetCore
 
 /// The checks before every route.
 @ReactorActor

@@ -1,8 +1,8 @@
 // Every route of the daemon on one screen: method, path, handler. docs/api.md and openapi.yaml are
 // checked against it by a test.
 
-import HTTPParser
-import NetCore
+package import HTTPParser
+package import NetCore
 
 /// One route.
 @ReactorActor

@@ -1,1 +1,4 @@
-print("gr")
+internal import Gretl
+import Glibc
+
+exit(Daemon.main(Array(CommandLine.arguments.dropFirst(2))))

@@ -1,6 +1,6 @@
 // The daemon about itself: liveness, and the counters of its loop.
 
-import NetCore
+package import NetCore
 
 /// Handlers of the daemon's own routes.
 @ReactorActor

@@ -3,7 +3,7 @@
 // take the slow way, which gives the same answers.
 
 import HTTPParser
-import NetCore
+package import NetCore
 
 /// Handler of the resolve route.
 @ReactorActor

@@ -1,7 +1,7 @@
 // /v1/services: list, get, register, start, stop, unregister. Each handler decodes, makes one call
 // into the domain and encodes.
 
-import NetCore
+package import NetCore
 
 /// Handlers of the service routes.
 @ReactorActor

@@ -2,7 +2,7 @@
 // for the commit, so two of them on one name must not overlap. Different names do not wait for each
 // other and share commits.
 
-import NetCore
+package import NetCore
 
 /// Asynchronous locks by name, first come first served.
 @ReactorActor

@@ -1,7 +1,7 @@
 // cpu and rssMB of running services: sampled when somebody asks, at most every two seconds, on the
 // background thread (a scan of /proc takes milliseconds). Nobody asks, nothing wakes up.
 
-import NetCore
+package import NetCore
 
 /// Samples what running services use.
 @ReactorActor

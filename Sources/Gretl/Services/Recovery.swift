@@ -2,7 +2,7 @@
 // greets with what it knows; a monitor that is gone left an exit record, or nothing, and then the
 // exit is unknown and said to be. Runs before the first request is answered.
 
-import NetCore
+package import NetCore
 
 /// The re-attachment of one start of the daemon.
 @ReactorActor

@@ -2,7 +2,7 @@
 // they stand in the request, so that a look-up allocates nothing, decodes nothing and renders
 // nothing; answers are rendered when a service changes.
 
-import NetCore
+package import NetCore
 
 /// Finished answers of GET /v1/resolve/{name}.
 @ReactorActor

@@ -1,7 +1,7 @@
 // One registered service: the wish (spec), the life of its program (machine) and what is known of
 // the incarnation that runs. Changed by ServiceRegistry and Supervisor only; everyone else reads.
 
-import NetCore
+package import NetCore
 
 /// A service and what is known of it.
 @ReactorActor
@@ -41,6 +41,8 @@ final class StartWaiter: TimerHandler {
     enum Outcome: Sendable {
         case answered(ServiceMachine.StartAnswer)
         case timedOut
+        /// The daemon ends; the program goes on.
+        case daemonEnds
     }
 
     private let reactor: Reactor

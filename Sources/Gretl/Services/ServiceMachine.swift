@@ -1,7 +1,7 @@
 // The life of one service as a pure state machine: event in, actions out, no I/O, no clock. Every
 // pair of state and event is written down. The Supervisor executes the actions.
 
-import NetCore
+package import NetCore
 
 /// Where a service is in its life, and what has to happen next.
 package struct ServiceMachine: Equatable, Sendable {

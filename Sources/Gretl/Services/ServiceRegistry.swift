@@ -2,7 +2,7 @@
 // memory changes after the commit, so that a failed one leaves nothing behind. Keeps the table of
 // finished resolve answers up to date.
 
-import NetCore
+package import NetCore
 
 /// The registered services.
 @ReactorActor

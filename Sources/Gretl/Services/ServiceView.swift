@@ -2,7 +2,7 @@
 // finished answer of resolve. The shape is stable: what is not known is null. Values of variables
 // are secrets more often than not: only their names are shown.
 
-import NetCore
+package import NetCore
 
 /// Renders services.
 @ReactorActor

@@ -2,7 +2,7 @@
 // It never is the parent of a user's program: each has its gr-monitor, and what this daemon knows
 // can be found again from there (Recovery.swift).
 
-import NetCore
+package import NetCore
 
 /// What the supervisor needs of the machine and the home folder.
 package struct SupervisorEnvironment: Sendable {
@@ -48,6 +48,8 @@ package final class Supervisor {
     /// Told whenever something a client can see has changed.
     package var changed: (Service) -> Void = { _ in }
     private var services: [ObjectIdentifier: Service] = [:]
+    /// Monitors whose program has to go, until their tree is empty.
+    private var discarded: [ObjectIdentifier: MonitorLink] = [:]
     /// Services whose monitor is to be started: one a turn.
     private var spawning: [Service] = []
     package private(set) var isClosing = false
@@ -132,6 +134,8 @@ package final class Supervisor {
                 "'\(service.name)' started but was not ready within "
                     + "\(timeout.inMilliseconds) ms\(last)",
                 hint: "it was left running; its output is in \(log)")
+        case .daemonEnds:
+            throw .daemonBusy("the daemon is shutting down; '\(service.name)' goes on")
         case .answered(.exitedBeforeReady):
             throw APIError(
                 .readyTimeout,
@@ -276,11 +280,9 @@ package final class Supervisor {
 
     /// Ends a monitor and whatever runs below it: its exit is known, or nobody wants the program.
     func discard(_ link: MonitorLink) {
-        link.delegate = nil
+        link.delegate = self
+        discarded[ObjectIdentifier(link)] = link
         link.stop(grace: .zero)
-        link.collected()
-        // The monitor reads what was sent before it sees the end.
-        link.close()
     }
 
     private func programStart(_ service: Service) -> ProgramStart {
@@ -324,8 +326,12 @@ package final class Supervisor {
     /// Before the daemon ends: nobody new is started, those who wait are told, programs go on.
     package func close() {
         isClosing = true
-        for service in spawning { apply(.monitorVanished, to: service) }
+        let unborn = spawning
         spawning = []
+        for service in unborn { apply(.monitorVanished, to: service) }
+        for service in services.values {
+            for waiter in service.starts { waiter.finish(.daemonEnds) }
+        }
     }
 }
 
@@ -333,7 +339,10 @@ package final class Supervisor {
 
 extension Supervisor: MonitorLinkDelegate {
     package func monitor(_ link: MonitorLink, said message: MonitorMessage) {
-        guard let service = services[ObjectIdentifier(link)], service.link === link else { return }
+        guard let service = services[ObjectIdentifier(link)], service.link === link else {
+            if message == .empty, discarded[ObjectIdentifier(link)] != nil { endDiscarded(link) }
+            return
+        }
         switch message {
         case .spawned(let program): spawned(program, of: service)
         case .failed(let step, let code): spawnFailed(step, code, of: service)
@@ -344,7 +353,15 @@ extension Supervisor: MonitorLinkDelegate {
         }
     }
 
+    /// Only with an empty tree does a monitor take that it is no longer needed.
+    private func endDiscarded(_ link: MonitorLink) {
+        discarded[ObjectIdentifier(link)] = nil
+        link.collected()
+        link.close()
+    }
+
     package func monitorLost(_ link: MonitorLink) {
+        discarded[ObjectIdentifier(link)] = nil
         guard let service = services.removeValue(forKey: ObjectIdentifier(link)),
             service.link === link
         else { return }

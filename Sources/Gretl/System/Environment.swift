@@ -33,7 +33,7 @@ package enum ProcessFacts {
     package static var pid: Int32 { getpid() }
 
     /// Whether `path` is a program that can be started.
-    package static func isExecutable(_ path: String) -> Bool { access(path, X_OK) == 0 }
+    package static func isExecutable(_ path: String) -> Bool { unsafe access(path, X_OK) == 0 }
 
     /// Signals the daemon handles.
     package static let handledSignals = [SIGCHLD, SIGTERM, SIGINT, SIGHUP]

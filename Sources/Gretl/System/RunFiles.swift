@@ -16,24 +16,24 @@ package enum RunFiles {
 
     /// Says that the monitor `id` is about to be started.
     static func writeIntent(_ id: String, in directory: Int32) {
-        let descriptor = openat(
+        let descriptor = unsafe openat(
             directory, "\(id).new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         if descriptor >= 0 { close(descriptor) }
     }
 
     /// The monitor can be found by its socket now, or is gone.
     static func removeIntent(_ id: String, in directory: Int32) {
-        _ = unlinkat(directory, "\(id).new", 0)
+        _ = unsafe unlinkat(directory, "\(id).new", 0)
     }
 
     /// Forgets everything of an incarnation.
     static func removeAll(_ id: String, in directory: Int32) {
-        for suffix in ["new", "sock", "exit"] { _ = unlinkat(directory, "\(id).\(suffix)", 0) }
+        for suffix in ["new", "sock", "exit"] { _ = unsafe unlinkat(directory, "\(id).\(suffix)", 0) }
     }
 
     /// Whether the monitor's socket is there.
     static func hasSocket(_ id: String, in directory: Int32) -> Bool {
-        faccessat(directory, "\(id).sock", F_OK, 0) == 0
+        unsafe faccessat(directory, "\(id).sock", F_OK, 0) == 0
     }
 
     /// Everything in the run directory, by incarnation.
@@ -68,7 +68,7 @@ package enum RunFiles {
 
     /// The exit record of an incarnation: its one line as key=value pairs.
     static func readRecord(_ id: String, in directory: Int32) -> [String: String]? {
-        let descriptor = openat(directory, "\(id).exit", O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+        let descriptor = unsafe openat(directory, "\(id).exit", O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: 4_096)

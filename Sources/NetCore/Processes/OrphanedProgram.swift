@@ -29,7 +29,7 @@ package final class OrphanedProgram: EventHandler, TimerHandler {
         self.program = program
         self.output = output
         self.ended = ended
-        log = open(logPath, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0o600)
+        log = unsafe open(logPath, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0o600)
         programRegistration = try reactor.register(program, .readable, self)
         if output >= 0 {
             outputRegistration = try reactor.register(output, .readable, OutputDrain(self))
@@ -60,15 +60,15 @@ package final class OrphanedProgram: EventHandler, TimerHandler {
 
     fileprivate func drain() {
         guard output >= 0 else { return }
-        withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 16) { bytes in
+        unsafe withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 16) { bytes in
             // One pipe's worth at most.
             for _ in 0..<4 {
-                let moved = cepoll_read(output, bytes.baseAddress, bytes.count)
+                let moved = unsafe cepoll_read(output, bytes.baseAddress, bytes.count)
                 guard moved > 0 else {
                     if moved == 0 { reactor.deregister(outputRegistration) }
                     return
                 }
-                _ = cepoll_write(log, bytes.baseAddress, moved)
+                _ = unsafe cepoll_write(log, bytes.baseAddress, moved)
             }
         }
     }
