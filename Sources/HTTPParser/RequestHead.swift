@@ -18,7 +18,7 @@ package struct RequestHead: ~Copyable {
     /// Whether the client lets the connection live on (RFC 9112 section 9.3).
     package internal(set) var keepAlive = true
     /// What the client expects before it sends the body (RFC 9110 section 10.1.1).
-    package internal(set) var expectation = Expectation.none
+    package internal(set) var expectation = ClientExpectation.none
     /// True with `Connection: upgrade` and an `Upgrade` header in HTTP/1.1.
     package internal(set) var wantsUpgrade = false
     /// True when ``wantsUpgrade`` and `websocket` is among the protocols.
