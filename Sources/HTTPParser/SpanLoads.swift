@@ -24,12 +24,12 @@ extension Span where Element == UInt8 {
     }
 
     #if arch(x86_64)
-    /// Sixteen bytes from `offset`.
-    @inline(__always)
-    func vector(at offset: Int) -> SIMD16<UInt8> {
-        // Bounds-checked by RawSpan; any sixteen bytes make a vector of bytes.
-        unsafe self.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self)
-    }
+        /// Sixteen bytes from `offset`.
+        @inline(__always)
+        func vector(at offset: Int) -> SIMD16<UInt8> {
+            // Bounds-checked by RawSpan; any sixteen bytes make a vector of bytes.
+            unsafe self.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self)
+        }
     #endif
 }
 
