@@ -58,9 +58,15 @@ struct HeaderFields: ~Copyable {
             }
             controls.skipLineFeed(after: end)
             if end == at { break }
-            let colon = Scanner.nameEnd(bytes, at, bytes.count)
-            guard line < most, colon > at, colon < end, bytes[colon] == 0x3A else { return nil }
-            let known = names.recognise(bytes, at, colon &- at)
+            // The line end stops the search at the latest. A rare character asks for a closer look.
+            var colon = Scanner.plainEnd(bytes, at, bytes.count)
+            if bytes[colon] != 0x3A { colon = Self.rareNameEnd(bytes, colon, with: Scanner.self) }
+            guard line < most, colon > at, bytes[colon] == 0x3A else { return nil }
+            // A name of one or two bytes may lack the eight bytes that recognition reads; a start
+            // line of at least twelve stands in front.
+            let known =
+                at &+ 8 <= bytes.count
+                ? names.recognise(bytes, at, colon &- at) : KnownHeaderTable.unknown
             let value = Self.value(bytes, colon &+ 1, end)
             table[line] = Field(
                 name: ByteRange(unchecked: at, to: colon), value: value, known: known)
@@ -76,6 +82,15 @@ struct HeaderFields: ~Copyable {
         present = seen
         repeated = again
         return at &+ 2
+    }
+
+    /// The end of a name of which all before `start` are token characters. A byte that is none
+    /// follows within `bytes`.
+    @inline(never)
+    private static func rareNameEnd<Scanner: ByteScanner>(
+        _ bytes: Span<UInt8>, _ start: Int, with: Scanner.Type
+    ) -> Int {
+        Scanner.nameEnd(bytes, start, bytes.count)
     }
 
     /// `from ..< end` without white space at its ends. A CR stands at `end`.

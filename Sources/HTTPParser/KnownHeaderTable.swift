@@ -9,10 +9,13 @@
 @safe
 struct KnownHeaderTable: ~Copyable {
     private struct Entry {
-        var first: UInt64 = 0
+        /// The last eight bytes, or the whole of a shorter name.
         var last: UInt64 = 0
+        /// The first eight bytes of a name of more than eight, else 0 like its mask.
+        var first: UInt64 = 0
+        var firstMask: UInt64 = 0
         /// 0 in free slots, which no token has.
-        var count = 0
+        var count: UInt32 = 0
         var header: UInt8 = 0xFF
     }
 
@@ -21,8 +24,8 @@ struct KnownHeaderTable: ~Copyable {
 
     private static var slotBits: UInt64 { 6 }
     private static var fold: UInt64 { 0x2020_2020_2020_2020 }
-    /// Found by trial: the names fall into 27 different slots. Checked at start and in a test.
-    private static var multiplier: UInt64 { 0x6816_DE06_0A04_EF49 }
+    /// Found by trial: the names fall into different slots. Checked at start.
+    private static var multiplier: UInt64 { 0x0E72_C596_447D_1661 }
 
     private let slots: UnsafeMutablePointer<Entry>
 
@@ -33,12 +36,12 @@ struct KnownHeaderTable: ~Copyable {
         for header in KnownHeader.allCases {
             let name = header.name
             let length = name.utf8CodeUnitCount
-            let first = name.word(at: 0)
             let last = name.word(at: max(length, 8) - 8)
-            let slot = Self.slot(first, last)
+            let slot = Self.slot(last)
             precondition(unsafe slots[slot].count == 0, "two known headers share a slot")
             unsafe slots[slot] = Entry(
-                first: first, last: last, count: length, header: header.rawValue)
+                last: last, first: length > 8 ? name.word(at: 0) : 0,
+                firstMask: length > 8 ? .max : 0, count: UInt32(length), header: header.rawValue)
         }
     }
 
@@ -48,23 +51,23 @@ struct KnownHeaderTable: ~Copyable {
     }
 
     @inline(__always)
-    private static func slot(_ first: UInt64, _ last: UInt64) -> Int {
-        let mixed = (first ^ (last &<< 23 | last &>> 41)) &* multiplier
-        return Int(truncatingIfNeeded: mixed &>> (64 &- slotBits))
+    private static func slot(_ last: UInt64) -> Int {
+        Int(truncatingIfNeeded: (last &* multiplier) &>> (64 &- slotBits))
     }
 
-    /// The raw value of the header named by the token `bytes[start ..< start + count]`.
+    /// The raw value of the header named by the token `bytes[start ..< start + count]`, which is
+    /// not empty and has eight bytes of its message in front and behind.
     @inline(__always)
     func recognise(_ bytes: Span<UInt8>, _ start: Int, _ count: Int) -> UInt8 {
-        // A name of four or more bytes in a complete head has eight bytes from its start.
-        guard count >= 4, start &+ 8 <= bytes.count else { return Self.unknown }
-        let ones = ~UInt64(0) &>> UInt64(truncatingIfNeeded: 64 &- 8 &* min(count, 8))
-        let first = (bytes.word(at: start) | Self.fold) & ones
-        let last = (bytes.word(at: start &+ max(count, 8) &- 8) | Self.fold) & ones
+        let shift = UInt64(truncatingIfNeeded: 64 &- 8 &* min(count, 8))
+        let last = (bytes.word(at: start &+ count &- 8) | Self.fold) &>> shift
+        let first = bytes.word(at: start) | Self.fold
         // In bounds: the slot has as many bits as the table has index bits.
-        let entry = unsafe slots[Self.slot(first, last)]
-        let differs = (entry.first ^ first) | (entry.last ^ last)
-        let header = differs == 0 && entry.count == count ? entry.header : Self.unknown
+        let entry = unsafe slots[Self.slot(last)]
+        let differs =
+            (entry.last ^ last) | ((first & entry.firstMask) ^ entry.first)
+            | UInt64(entry.count ^ UInt32(truncatingIfNeeded: count))
+        let header = differs == 0 ? entry.header : Self.unknown
         // Two words cover 16 bytes; the middle of a longer name is compared when they fit.
         if count > 16, header != Self.unknown { return confirmed(bytes, start, count, header) }
         return header

@@ -48,11 +48,13 @@
 
         @inline(__always)
         static func controls(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> UInt64 {
-            guard start &+ 64 <= limit else { return lastControls(bytes, start, limit) }
-            let a = UInt64(movemask_control(bytes.vector(at: start)))
-            let b = UInt64(movemask_control(bytes.vector(at: start &+ 16)))
-            let c = UInt64(movemask_control(bytes.vector(at: start &+ 32)))
-            let d = UInt64(movemask_control(bytes.vector(at: start &+ 48)))
+            guard start &+ 64 <= limit, let block = bytes.block(at: start) else {
+                return lastControls(bytes, start, limit)
+            }
+            let a = UInt64(movemask_control(block.0))
+            let b = UInt64(movemask_control(block.1))
+            let c = UInt64(movemask_control(block.2))
+            let d = UInt64(movemask_control(block.3))
             return a | b &<< 16 | c &<< 32 | d &<< 48
         }
 

@@ -7,7 +7,7 @@
 import HTTPParser
 
 /// 76 bytes, 2 headers: a short client.
-let tiny = "GET /v1/resolve/api HTTP/1.1\r\nHost: localhost:3916\r\nAccept: app/json\r\n\r\n"
+let tiny = "GET /v1/resolve/api HTTP/1.1\r\nHost: localhost:3916\r\nAccept: text/event\r\n\r\n"
 
 /// 660 bytes, 13 headers: a browser's fetch.
 let browser =
@@ -19,7 +19,7 @@ let browser =
     + "Cookie: theme=dark; sidebar=open; session=0123456789abcdef0123456789abcdef\r\n"
     + "Connection: keep-alive\r\nSec-Fetch-Dest: empty\r\nSec-Fetch-Mode: cors\r\n"
     + "Sec-Fetch-Site: same-origin\r\nIf-None-Match: \"5f3c-18e2a\"\r\n"
-    + "Priority: u=4, i\r\n\r\n"
+    + "X-Request-Id: 5e2b1c7a-93f4-4d60-8a1e-7c0f2d9b6e35/0001\r\n\r\n"
 
 /// Many requests of different shapes, so that no branch predictor can learn them.
 func mixed() -> String {
@@ -31,7 +31,8 @@ func mixed() -> String {
     }
     var text = ""
     for _ in 0..<400 {
-        text += "GET /" + String(repeating: "x", count: draw(60)) + " HTTP/1.1\r\nHost: a.localhost\r\n"
+        let path = String(repeating: "x", count: draw(60))
+        text += "GET /\(path) HTTP/1.1\r\nHost: a.localhost\r\n"
         for line in lines.dropFirst(2) where draw(2) == 0 {
             text += line + String(repeating: "y", count: draw(24)) + "\r\n"
         }
@@ -65,7 +66,8 @@ struct Figures {
             let scale = digits == 2 ? 100.0 : 10.0
             return String(Double(Int(value * scale + 0.5)) / scale)
         }
-        return "\(short(sorted[sorted.count / 2])) (\(short(sorted[0]))..\(short(sorted[sorted.count - 1])))"
+        let (low, high) = (short(sorted[0]), short(sorted[sorted.count - 1]))
+        return "\(short(sorted[sorted.count / 2])) (\(low)..\(high))"
     }
 }
 
