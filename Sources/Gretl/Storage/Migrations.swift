@@ -36,6 +36,6 @@ package enum Migrations {
                     key TEXT PRIMARY KEY NOT NULL,
                     value TEXT NOT NULL
                 ) STRICT, WITHOUT ROWID;
-                """),
+                """)
     ]
 }

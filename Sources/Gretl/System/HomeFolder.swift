@@ -31,7 +31,9 @@ package final class HomeFolder: Sendable {
         if let chosen = option ?? environment("GR_HOME"), !chosen.isEmpty {
             return try absolute(chosen)
         }
-        if let home = environment("HOME"), home.hasPrefix("/") { return try absolute(home + "/.gr") }
+        if let home = environment("HOME"), home.hasPrefix("/") {
+            return try absolute(home + "/.gr")
+        }
         // Valid until the next look-up in this process; copied at once.
         if let entry = unsafe getpwuid(geteuid()), let folder = unsafe entry.pointee.pw_dir {
             let home = unsafe String(cString: folder)

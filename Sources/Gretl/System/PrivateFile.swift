@@ -66,7 +66,7 @@ package enum PrivateFile {
         do throws(FileError) {
             let facts = try facts(of: path)
             guard facts.isRegular, facts.owner == geteuid() else {
-                throw FileError(path, .unsafe, "is a link, not a file, or another user's; remove it")
+                throw FileError(path, .unsafe, "is not a file of yours; remove it")
             }
             return facts.size
         } catch {

@@ -19,13 +19,13 @@ static inline int csqlite_configure(sqlite3 *database) {
 }
 
 /* Both copy the bytes. A null pointer with length 0 is an empty value here, never NULL. */
-static inline int csqlite_bind_text(
-    sqlite3_stmt *statement, int index, const char *bytes, int count) {
+static inline int csqlite_bind_text(sqlite3_stmt *statement, int index, const char *bytes,
+                                    int count) {
     return sqlite3_bind_text(statement, index, bytes ? bytes : "", count, SQLITE_TRANSIENT);
 }
 
-static inline int csqlite_bind_blob(
-    sqlite3_stmt *statement, int index, const void *bytes, int count) {
+static inline int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes,
+                                    int count) {
     return sqlite3_bind_blob(statement, index, bytes ? bytes : "", count, SQLITE_TRANSIENT);
 }
 

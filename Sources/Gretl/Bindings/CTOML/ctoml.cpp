@@ -35,11 +35,13 @@ ctoml_event make_event(int32_t kind, const toml::node &node, const toml::key *ke
 void append(std::vector<ctoml_event> &events, const toml::node &node, const toml::key *key) {
     if (const toml::table *table = node.as_table()) {
         events.push_back(make_event(CTOML_TABLE_BEGIN, node, key));
-        for (const auto &[name, child] : *table) append(events, child, &name);
+        for (const auto &[name, child] : *table)
+            append(events, child, &name);
         events.push_back(make_event(CTOML_TABLE_END, node, nullptr));
     } else if (const toml::array *array = node.as_array()) {
         events.push_back(make_event(CTOML_ARRAY_BEGIN, node, key));
-        for (const toml::node &child : *array) append(events, child, nullptr);
+        for (const toml::node &child : *array)
+            append(events, child, nullptr);
         events.push_back(make_event(CTOML_ARRAY_END, node, nullptr));
     } else if (const auto *text = node.as_string()) {
         ctoml_event event = make_event(CTOML_STRING, node, key);
@@ -63,7 +65,7 @@ void append(std::vector<ctoml_event> &events, const toml::node &node, const toml
     }
 }
 
-}  // namespace
+} // namespace
 
 ctoml_document *ctoml_parse(const char *text, size_t length, ctoml_failure *failure) {
     toml::parse_result result = toml::parse(std::string_view(text, length));
@@ -71,9 +73,8 @@ ctoml_document *ctoml_parse(const char *text, size_t length, ctoml_failure *fail
         const toml::parse_error &error = result.error();
         failure->line = error.source().begin.line;
         failure->column = error.source().begin.column;
-        std::strncpy(
-            failure->message, std::string(error.description()).c_str(),
-            sizeof(failure->message) - 1);
+        std::strncpy(failure->message, std::string(error.description()).c_str(),
+                     sizeof(failure->message) - 1);
         failure->message[sizeof(failure->message) - 1] = '\0';
         return nullptr;
     }
@@ -82,9 +83,13 @@ ctoml_document *ctoml_parse(const char *text, size_t length, ctoml_failure *fail
     return document;
 }
 
-void ctoml_free(ctoml_document *document) { delete document; }
+void ctoml_free(ctoml_document *document) {
+    delete document;
+}
 
-size_t ctoml_count(const ctoml_document *document) { return document->events.size(); }
+size_t ctoml_count(const ctoml_document *document) {
+    return document->events.size();
+}
 
 ctoml_event ctoml_event_at(const ctoml_document *document, size_t index) {
     return document->events[index];

@@ -53,8 +53,7 @@ struct ctoml_failure {
 struct ctoml_document;
 
 /// Parses UTF-8 text. NULL, with `failure` filled, when it is not TOML.
-struct ctoml_document *ctoml_parse(
-    const char *text, size_t length, struct ctoml_failure *failure);
+struct ctoml_document *ctoml_parse(const char *text, size_t length, struct ctoml_failure *failure);
 void ctoml_free(struct ctoml_document *document);
 size_t ctoml_count(const struct ctoml_document *document);
 /// `index` must be below the count.
