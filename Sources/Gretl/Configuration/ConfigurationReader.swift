@@ -240,6 +240,8 @@ struct ConfigurationReader {
     }
 
     private mutating func unknown(_ key: String, _ entry: TOMLEntry) {
+        // Looking for near misses is the costly part.
+        guard problems.count <= Self.maximumProblems else { return }
         let isTable = if case .table = entry.node.value { true } else { false }
         let what = isTable ? "table" : "key"
         let candidates = isTable ? Self.tables : Self.keys
