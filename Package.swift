@@ -56,7 +56,7 @@ let package = Package(
             name: "HTTPParserTests", dependencies: ["HTTPParser", "TestSupport"],
             path: "Tests/HTTPParserTests", swiftSettings: strict),
         .testTarget(
-            name: "NetCoreTests", dependencies: ["CEpoll", "NetCore", "TestSupport"],
+            name: "NetCoreTests", dependencies: ["CEpoll", "HTTPParser", "NetCore", "TestSupport"],
             path: "Tests/NetCoreTests", swiftSettings: strict),
         .testTarget(
             name: "GretlTests", dependencies: ["Gretl", "NetCore", "TestSupport"],

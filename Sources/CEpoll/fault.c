@@ -33,6 +33,17 @@ int cepoll_fault_take(enum cepoll_call call, size_t *count) {
     return 0;
 }
 
+int cepoll_fault_cut(const struct iovec *pieces, int count, size_t most, struct iovec *cut) {
+    int used = 0;
+    for (; used < count && most > 0; used++) {
+        cut[used] = pieces[used];
+        if (cut[used].iov_len > most)
+            cut[used].iov_len = most;
+        most -= cut[used].iov_len;
+    }
+    return used;
+}
+
 #else
 
 // A translation unit may not be empty.

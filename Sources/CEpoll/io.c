@@ -26,7 +26,15 @@ ssize_t cepoll_send(int descriptor, const void *bytes, size_t count) {
 }
 
 ssize_t cepoll_sendv(int descriptor, const struct iovec *pieces, int count) {
-    CEPOLL_FAULT(CEPOLL_CALL_SENDV, NULL);
+#ifdef CEPOLL_FAULTS
+    size_t most = SIZE_MAX;
+    CEPOLL_FAULT(CEPOLL_CALL_SENDV, &most);
+    struct iovec cut[64];
+    if (most != SIZE_MAX) {
+        count = cepoll_fault_cut(pieces, count > 64 ? 64 : count, most, cut);
+        pieces = cut;
+    }
+#endif
     struct msghdr message = {.msg_iov = (struct iovec *)pieces,
                              .msg_iovlen = (size_t)(count > 64 ? 64 : count)};
     ssize_t moved = sendmsg(descriptor, &message, MSG_NOSIGNAL);

@@ -178,6 +178,8 @@ void cepoll_fault_clear(void);
 
 #ifdef CEPOLL_FAULTS
 int cepoll_fault_take(enum cepoll_call call, size_t *count);
+/// Copies the first `most` bytes' worth of `pieces` to `cut`; returns the number of pieces.
+int cepoll_fault_cut(const struct iovec *pieces, int count, size_t most, struct iovec *cut);
 #define CEPOLL_FAULT(call, count)                                                                  \
     do {                                                                                           \
         int fault_ = cepoll_fault_take(call, count);                                               \

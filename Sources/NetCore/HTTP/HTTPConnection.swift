@@ -184,6 +184,7 @@ package final class HTTPConnection: EventHandler {
         // Unless the body is at hand, a refusal in `admit` leaves the framing open: close.
         guard let exchange = unsafe begin(head, closes: !isWhole) else { return bytes.count }
         guard server.application.admit(exchange) else {
+            if !isWhole { flags.insert(.lingers) }
             finishExchange(exchange)
             return isWhole ? whole : bytes.count
         }
@@ -387,6 +388,8 @@ package final class HTTPConnection: EventHandler {
         phase = .head
         pending = nil
         flags.formUnion([.closing, .lingers])
+        // Else the deadline to linger would be taken for that of the head.
+        flags.remove(.headStarted)
         let response = server.application.answer(
             to: HTTPRefusal(status: status, explanation: explanation))
         write(
@@ -431,9 +434,12 @@ package final class HTTPConnection: EventHandler {
     private func finishTurn(_ rest: ByteChunk?, outOfTurn: Bool) {
         server.turnOwner = nil
         guard phase != .closed else { return server.answers.clear() }
+        // What is not read when the socket closes makes the kernel send a reset, which can
+        // overtake the answer.
+        if flags.contains(.closing), rest != nil { flags.insert(.lingers) }
+        if !flags.contains(.closing) { tail = rest }
         flushAnswers()
         guard phase != .closed else { return }
-        if !flags.contains(.closing) { tail = rest }
         settle()
         guard phase != .closed, phase != .lingering else { return }
         if outOfTurn, output.isEmpty { scheduleTail() }
@@ -491,6 +497,7 @@ package final class HTTPConnection: EventHandler {
         if flags.contains(.closing) { return finishClose() }
         switch phase {
         case .head:
+            if server.isDraining, tail == nil { return close() }
             if !flags.contains(.headStarted) {
                 deadline = server.reactor.now + server.options.idleTimeout
             }
@@ -527,7 +534,26 @@ package final class HTTPConnection: EventHandler {
     // MARK: Ending
 
     func closeIfIdle() {
+        // In its own turn, its answers are not sent yet: `settle` closes it afterwards.
+        guard server.turnOwner !== self else { return }
         if phase == .head, output.isEmpty, tail == nil, !flags.contains(.flushScheduled) { close() }
+    }
+
+    /// Bytes of answers the client has not taken.
+    var unsentBytes: Int { output.byteCount }
+
+    /// What holds between turns; for tests.
+    func checkInvariants() {
+        precondition(server.turnOwner == nil)
+        guard phase != .closed else { return }
+        let waitsToWrite = interest.contains(.writable) || flags.contains(.flushScheduled)
+        precondition(output.isEmpty || waitsToWrite, "nobody will send the output")
+        precondition((pending != nil) == (phase == .body), "a body is pending in its phase only")
+        precondition(server.reactor.timers.isScheduled(timer), "an open connection has its timer")
+        precondition(
+            phase == .awaiting || output.byteCount > 0 || interest.contains(.readable)
+                || !flags.isDisjoint(with: [.flushScheduled, .tailScheduled]), "nothing will happen"
+        )
     }
 
     private func close() {
@@ -547,13 +573,11 @@ package final class HTTPConnection: EventHandler {
 extension HTTPConnection: DeferredHandler {
     package func runDeferred() {
         guard phase != .closed else { return }
-        if flags.contains(.flushScheduled) {
-            flags.remove(.flushScheduled)
-            flushQueue()
-        }
-        guard flags.contains(.tailScheduled), phase == .head, output.isEmpty else { return }
-        flags.remove(.tailScheduled)
-        guard tail != nil else { return }
+        // One flag for each time it was asked for; a flush comes before the next turn's tail.
+        if flags.remove(.flushScheduled) != nil { return flushQueue() }
+        // Taken off also when the tail has to wait for the output: `settle` schedules it again.
+        guard flags.remove(.tailScheduled) != nil, phase == .head, output.isEmpty, tail != nil
+        else { return }
         server.input.start(with: tail)
         process()
     }

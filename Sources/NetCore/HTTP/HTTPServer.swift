@@ -96,7 +96,10 @@ package final class HTTPServer {
         for listener in listeners { listener.close() }
         listeners = []
         for handler in reactor.allHandlers() {
-            (handler as? HTTPConnection)?.closeIfIdle()
+            guard let connection = handler as? HTTPConnection, connection.server === self else {
+                continue
+            }
+            connection.closeIfIdle()
         }
         if connectionCount == 0 { finishDrain() }
     }

@@ -30,6 +30,8 @@ package final class Inbox: Sendable {
         precondition(wakeDescriptor >= 0, "no eventfd: the process cannot work")
     }
 
+    deinit { _ = cepoll_close(wakeDescriptor) }
+
     /// From now on the calling thread is the reactor's.
     func bindToCurrentThread() {
         state.withLock { $0.owner = pthread_self() }
@@ -71,7 +73,9 @@ package final class Inbox: Sendable {
 
     /// Empties the eventfd; called when it was reported readable.
     func drainWake() {
-        state.withLock { $0.signalled = false }
+        // In this order: cleared first, a post between the two would have its signal drained while
+        // `signalled` stays set, and no later post would wake the loop again.
         _ = cepoll_eventfd_drain(wakeDescriptor)
+        state.withLock { $0.signalled = false }
     }
 }

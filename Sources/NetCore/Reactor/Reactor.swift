@@ -32,13 +32,18 @@ package final class Reactor {
     package private(set) var now: Instant
 
     /// Makes a loop; the calling thread must be the reactor's.
-    package init(time: any TimeSource = SystemTime.shared) throws(SystemError) {
+    package convenience init(time: any TimeSource = SystemTime.shared) throws(SystemError) {
+        try self.init(time: time, inbox: ReactorActor.executor.inbox)
+    }
+
+    /// A loop with an inbox of its own runs no job of the Swift runtime: for tests that step one.
+    init(time: any TimeSource, inbox: Inbox) throws(SystemError) {
         Limits.check()
         epoll = cepoll_create()
         guard epoll >= 0 else { throw SystemError("epoll_create1", epoll) }
         self.time = time
         now = time.now()
-        inbox = ReactorActor.executor.inbox
+        self.inbox = inbox
         wakeRegistration = try register(inbox.wakeDescriptor, .readable, WakeHandler(inbox))
     }
 

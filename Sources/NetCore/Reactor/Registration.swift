@@ -133,7 +133,7 @@ struct RegistrationTable: ~Copyable {
 
     /// All handlers, for a drain at shutdown.
     func allHandlers() -> [any EventHandler] {
-                var handlers: [any EventHandler] = []
+        var handlers: [any EventHandler] = []
         for index in 0..<used {
             if let handler = unsafe slots[index].handler { handlers.append(handler) }
         }

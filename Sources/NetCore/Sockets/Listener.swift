@@ -38,7 +38,12 @@ package final class Listener: EventHandler {
         spare = cepoll_eventfd()
         self.reactor = reactor
         self.acceptor = acceptor
-        registration = try reactor.register(made, .readable, self)
+        do throws(SystemError) {
+            registration = try reactor.register(made, .readable, self)
+        } catch {
+            close()
+            throw error
+        }
     }
 
     package func ready(_ mask: EventMask) {

@@ -83,8 +83,8 @@ final class AnswerBuffer {
     /// The bytes from `offset` on.
     func withBytes(from offset: Int, _ body: (Span<UInt8>) -> Void) {
         precondition(offset >= 0 && offset <= count)
-        unsafe body(
-            Span(_unsafeElements: UnsafeBufferPointer(start: memory + offset, count: count - offset)))
+        let rest = unsafe UnsafeBufferPointer(start: memory + offset, count: count - offset)
+        unsafe body(Span(_unsafeElements: rest))
     }
 
     func clear() { count = 0 }

@@ -1,0 +1,89 @@
+// The application behind the server of the HTTP tests: a fixed answer, an echo, a late one, a large
+// one, one that never comes, and a refusal before the body.
+
+import HTTPParser
+
+@testable import NetCore
+
+@ReactorActor
+final class TestApplication: HTTPApplication {
+    enum Route: Int { case fixed, echo, later, large, never, drain }
+
+    private var router = Router()
+    /// Exchanges put off by /later, oldest first.
+    private(set) var laters: [(later: Later, path: String)] = []
+    private var nevers: [Later] = []
+    /// Paths in the order their handlers ran.
+    private(set) var handled: [String] = []
+    /// Called for /drain, before its answer.
+    var onDrain: () -> Void = {}
+    static let large = [UInt8](repeating: 0x78, count: 1 << 20)
+
+    init() {
+        router.add(.get, "/fixed", route: Route.fixed.rawValue)
+        router.add(.get, "/fixed/{name}", route: Route.fixed.rawValue)
+        router.add(.post, "/echo", route: Route.echo.rawValue)
+        router.add(.put, "/echo", route: Route.echo.rawValue)
+        router.add(.get, "/later/{name}", route: Route.later.rawValue)
+        router.add(.post, "/later", route: Route.later.rawValue)
+        router.add(.get, "/large", route: Route.large.rawValue)
+        router.add(.get, "/never", route: Route.never.rawValue)
+        router.add(.post, "/drain", route: Route.drain.rawValue)
+    }
+
+    func mark(local: SocketAddress, peer: SocketAddress) -> UInt8 { 0 }
+
+    func admit(_ exchange: Exchange) -> Bool {
+        let outcome = exchange.withHead {
+            router.match(
+                exchange.method, $0, path: exchange.target.path, parameters: &exchange.parameters)
+        }
+        switch outcome {
+        case .found(let route):
+            exchange.route = route
+            return true
+        case .methodNotAllowed: exchange.reply(answer(405, "wrong method"))
+        case .notFound: exchange.reply(answer(404, "no such route"))
+        }
+        return false
+    }
+
+    func handle(_ exchange: Exchange) {
+        let path = exchange.text(exchange.target.path)
+        handled.append(path)
+        switch Route(rawValue: exchange.route) {
+        case .fixed: exchange.reply(answer(200, path))
+        case .echo:
+            exchange.reply(Response(status: 200, contentType: "text/plain", body: exchange.body))
+        case .later: laters.append((exchange.later(), path))
+        case .large:
+            exchange.reply(Response(status: 200, contentType: "text/plain", body: Self.large))
+        case .never: nevers.append(exchange.later())
+        case .drain:
+            onDrain()
+            exchange.reply(answer(202, "draining"))
+        case nil: exchange.reply(answer(500, "no route"))
+        }
+    }
+
+    func answer(to refusal: HTTPRefusal) -> Response { answer(refusal.status, refusal.explanation) }
+
+    private func answer(_ status: Int, _ text: String) -> Response {
+        Response(status: status, contentType: "text/plain", body: Array(text.utf8))
+    }
+
+    /// Gives the oldest exchange put off its answer: its path, or `body`.
+    func answerLater(_ body: [UInt8]? = nil) {
+        guard !laters.isEmpty else { return }
+        let (later, path) = laters.removeFirst()
+        later.reply(
+            Response(status: 200, contentType: "text/plain", body: body ?? Array(path.utf8)))
+    }
+
+    /// At the end of a test: answers what was never to be answered.
+    func dropLaters() {
+        for later in nevers { later.reply(answer(503, "over")) }
+        nevers = []
+        while !laters.isEmpty { answerLater() }
+    }
+}
