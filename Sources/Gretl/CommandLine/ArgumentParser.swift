@@ -55,7 +55,11 @@ struct ArgumentParser {
             pending.append(
                 contentsOf: try option(word, among: CommandTable.globalOptions, of: nil))
         }
-        guard let name = words.popFirst() else { return try finished(CommandTable.help) }
+        guard let name = words.popFirst() else {
+            // `gr --help` asks for the overview, not for the page about help.
+            pending.removeAll { $0.name == "help" }
+            return try finished(CommandTable.help)
+        }
         guard let command = CommandTable.command(named: name) else {
             let names = CommandTable.commands.map(\.name)
             throw .usage(
@@ -157,12 +161,13 @@ struct ArgumentParser {
     private func unknown(
         _ shown: String, among known: [OptionSpec], of command: CommandSpec?
     ) -> CommandFailure {
-        let names = known.map { "--\($0.name)" }
+        let typed = String(shown.drop { $0 == "-" })
+        let nearest = Suggestion.nearest(to: typed, among: known.map(\.name))
         let place = command.map { " of gr \($0.name)" } ?? ""
         let help = command.map { "see: gr help \($0.name)" } ?? "see: gr help"
         return .usage(
             "there is no option '\(shown)'\(place)",
-            hint: Suggestion.hint(for: shown, among: names) ?? help)
+            hint: nearest.map { "did you mean '--\($0)'?" } ?? help)
     }
 
     // MARK: Checks

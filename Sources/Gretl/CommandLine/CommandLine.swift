@@ -26,10 +26,7 @@ package enum CommandLine {
         }
         let context = CommandContext(invocation: invocation, environment: environment, io: io)
         if invocation.has("help") {
-            let text =
-                invocation.command.name == "help"
-                ? HelpText.overview(context.style)
-                : HelpText.command(invocation.command, context.style)
+            let text = HelpText.command(invocation.command, context.style)
             io.writeOutput(Array(text.utf8))
             return ExitCode.success.rawValue
         }

@@ -10,7 +10,7 @@ enum HelpText {
         text += heading("Usage", style) + "\(indent)gr COMMAND [arguments] [options]\n\n"
         text += heading("Commands", style)
         text += pairs(CommandTable.commands.map { ($0.name, $0.summary) }, style)
-        text += "\n" + heading("Options of every command", style)
+        text += "\n" + heading("Common options", style)
         text += pairs(CommandTable.globalOptions.map { ($0.usage, $0.summary) }, style)
         text += "\n" + heading("Exit codes", style)
         text += pairs(ExitCode.allCases.map { ("\($0.rawValue)", $0.meaning) }, style)
@@ -33,8 +33,12 @@ enum HelpText {
                     (option.usage, option.summary + (option.repeats ? "; may be repeated" : ""))
                 }, style)
         }
-        text += "\n" + heading("Options of every command", style)
-        text += pairs(CommandTable.globalOptions.map { ($0.usage, $0.summary) }, style)
+        // The daemon takes its home folder and nothing else of what the client commands take.
+        let common = CommandTable.globalOptions.filter {
+            !command.isForwarded || $0.name == "home" || $0.name == "help"
+        }
+        text += "\n" + heading("Common options", style)
+        text += pairs(common.map { ($0.usage, $0.summary) }, style)
         if !command.examples.isEmpty {
             text += "\n" + heading("Examples", style)
             text += pairs(command.examples.map { ($0.line, $0.summary) }, style)
@@ -48,7 +52,7 @@ enum HelpText {
 
     /// Two columns; a left side that is too long has its line for itself.
     private static func pairs(_ pairs: [(String, String)], _ style: OutputStyle) -> String {
-        let width = pairs.map { DisplayText.width($0.0) }.filter { $0 <= 28 }.max() ?? 0
+        let width = pairs.map { DisplayText.width($0.0) }.filter { $0 <= 44 }.max() ?? 0
         return pairs.map { left, right in
             DisplayText.width(left) <= width
                 ? "\(indent)\(DisplayText.padded(left, to: width))  \(right)\n"

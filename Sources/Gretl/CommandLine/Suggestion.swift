@@ -17,7 +17,7 @@ enum Suggestion {
         let typed = Array(word.lowercased().unicodeScalars.prefix(lengthMost + 1))
         guard !typed.isEmpty, typed.count <= lengthMost else { return nil }
         // One slip in a short word, two in a longer one.
-        var best = typed.count <= 3 ? 2 : 3
+        var best = typed.count <= 4 ? 2 : 3
         var found: String?
         for candidate in candidates.prefix(candidatesMost) {
             let known = Array(candidate.lowercased().unicodeScalars.prefix(lengthMost + 1))
