@@ -100,6 +100,10 @@ enum CommandTable {
     private static let names = ArgumentSpec(
         name: "NAME", summary: "one or more services", repeats: true)
 
+    private static let grace = OptionSpec(
+        name: "grace", short: "g", value: "TIME",
+        summary: "time between SIGTERM and SIGKILL; default 5s")
+
     private static let serve = CommandSpec(
         name: "serve", summary: "Run the daemon in the foreground",
         details: """
@@ -153,6 +157,7 @@ enum CommandTable {
 
     private static let rm = CommandSpec(
         name: "rm", summary: "Stop services and forget them", arguments: [names],
+        options: [grace],
         examples: [Example(line: "gr rm web", summary: "stop web and forget it")],
         run: ServiceCommands.remove)
 
@@ -187,11 +192,7 @@ enum CommandTable {
     private static let stop = CommandSpec(
         name: "stop", summary: "Stop services",
         arguments: [names],
-        options: [
-            OptionSpec(
-                name: "grace", short: "g", value: "TIME",
-                summary: "time between SIGTERM and SIGKILL; default 5s")
-        ],
+        options: [grace],
         examples: [Example(line: "gr stop web --grace 20s", summary: "give it 20 seconds")],
         run: ServiceCommands.stop)
 

@@ -2,11 +2,11 @@
 // in tables, RFC 3339 from the API. Pure functions without a clock.
 
 enum Quantities {
-    /// The longest time an option may ask for.
-    static let durationMost = Duration.seconds(24 * 3_600)
+    /// The longest time an option may ask for: what the API takes.
+    static let durationMost = Duration.seconds(600)
 
-    /// Reads `500ms`, `30s`, `2m`, `1h`; a bare number is seconds. Nil when it is none of them or
-    /// longer than a day.
+    /// Reads `500ms`, `30s`, `2m`; a bare number is seconds. Nil when it is none of them or
+    /// longer than ``durationMost``.
     static func duration(_ text: String) -> Duration? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard !digits.isEmpty, digits.count <= 9, let count = Int64(digits) else { return nil }
@@ -15,7 +15,6 @@ enum Quantities {
             case "ms": 1
             case "s", "": 1_000
             case "m": 60_000
-            case "h": 3_600_000
             default: nil
             }
         guard let unit else { return nil }

@@ -9,38 +9,23 @@ enum QueryCommands {
         if let group, !group.hasPrefix("@") {
             throw .usage("a group starts with @", hint: "did you mean: gr status \(group)")
         }
-        let status = context.invocation.value("status")
+        let filters = [("group", group), ("status", context.invocation.value("status"))]
+            .compactMap { key, value in
+                value.map { "\(key)=\(DaemonClient.percentEncoded($0))" }
+            }
         let client = try context.client()
-        let body = try client.call("GET", "/v1/services")
-        if context.isJSON, group == nil, status == nil {
+        let query = filters.isEmpty ? "" : "?" + filters.joined(separator: "&")
+        let body = try client.call("GET", "/v1/services" + query)
+        if context.isJSON {
             context.printJSON(body)
             return .success
         }
-        let all = try client.decode(ServiceList.self, body).services
-        func isWanted(_ service: ServiceView) -> Bool {
-            (group == nil || service.group == group)
-                && (status == nil || service.status == status)
-        }
-        if context.isJSON {
-            // The API's own bytes of each service, so that nothing is lost.
-            var json = JSONText(capacity: body.count)
-            json.beginObject()
-            json.key("services")
-            json.beginArray()
-            for (service, text) in zip(all, JSONLine.elements(of: body)) where isWanted(service) {
-                json.raw(text)
-            }
-            json.endArray()
-            json.endObject()
-            context.printJSON(json.bytes)
-            return .success
-        }
-        let services = all.filter(isWanted)
+        let services = try client.decode(ServiceListAnswer.self, body).services
         if context.isQuiet {
             for service in services { context.print(DisplayText.escaped(service.name)) }
         } else if services.isEmpty, context.style.isDecorated {
             context.print(
-                all.isEmpty ? "no services yet; register one: gr help add" : "no such services")
+                filters.isEmpty ? "no services yet; register one: gr help add" : "no such services")
         } else {
             let text = table(services, context).text(context.style, within: context.io.columns)
             context.io.writeOutput(Array(text.utf8))
@@ -48,7 +33,8 @@ enum QueryCommands {
         return .success
     }
 
-    private static func table(_ services: [ServiceView], _ context: CommandContext) -> TableOutput {
+    private static func table(_ services: [ServiceAnswer], _ context: CommandContext) -> TableOutput
+    {
         var table = TableOutput(columns: [
             .init(title: "NAME"), .init(title: "STATUS"),
             .init(title: "PORT", isNumber: true, expendability: 1),
@@ -72,7 +58,7 @@ enum QueryCommands {
         return table
     }
 
-    private static func age(_ service: ServiceView, _ context: CommandContext) -> String? {
+    private static func age(_ service: ServiceAnswer, _ context: CommandContext) -> String? {
         guard let text = service.startedAt, let started = Quantities.seconds(rfc3339: text) else {
             return nil
         }
@@ -94,7 +80,7 @@ enum QueryCommands {
             context.printJSON(body)
             return .success
         }
-        let service = try client.decode(ServiceView.self, body)
+        let service = try client.decode(ServiceAnswer.self, body)
         if context.isQuiet {
             context.print(DisplayText.escaped(service.status))
             return .success
@@ -109,7 +95,7 @@ enum QueryCommands {
     }
 
     private static func details(
-        _ service: ServiceView, _ context: CommandContext
+        _ service: ServiceAnswer, _ context: CommandContext
     ) -> [(String, String?)] {
         func joined(_ words: [String]?) -> String? {
             words.flatMap { $0.isEmpty ? nil : $0.joined(separator: ", ") }
@@ -122,9 +108,9 @@ enum QueryCommands {
             ("memory", service.rssMB.map(Quantities.megabytes)),
             ("last exit", service.lastExit), ("cmd", service.cmd), ("cwd", service.cwd),
             ("env", joined(service.env)), ("ready", service.ready),
-            ("last probe", service.lastProbe?.words), ("depends on", joined(service.dependsOn)),
+            ("last probe", service.lastProbe), ("depends on", joined(service.dependsOn)),
             ("restart", service.restart), ("log file", service.logFile),
-        ] + (service.warnings ?? []).map { ("warning", $0.words) }
+        ] + (service.warnings ?? []).map { ("warning", $0) }
     }
 
     private static func printLines(
@@ -144,9 +130,9 @@ enum QueryCommands {
         _ client: DaemonClient, _ context: CommandContext
     ) throws(CommandFailure) -> ExitCode {
         let health = try client.decode(
-            HealthView.self, try client.call("GET", "/health", within: .seconds(5)))
+            HealthAnswer.self, try client.call("GET", "/health", within: .seconds(5)))
         let services = try client.decode(
-            ServiceList.self, try client.call("GET", "/v1/services")
+            ServiceListAnswer.self, try client.call("GET", "/v1/services")
         ).services
         let words = ["running", "starting", "stopping", "stopped", "failed"]
         let counts = words.map { word in (word, services.count { $0.status == word }) }
@@ -199,7 +185,7 @@ enum QueryCommands {
             context.printJSON(body)
             return .success
         }
-        guard let url = try client.decode(ResolutionView.self, body).url else {
+        guard let url = try client.decode(ResolutionAnswer.self, body).url else {
             throw CommandFailure(
                 exit: .failure, code: "no_url", message: "\(name) has no port, so it has no URL",
                 hint: "give it one: gr add \(name) --port PORT")
@@ -216,7 +202,7 @@ enum QueryCommands {
             context.printJSON(body)
             return .success
         }
-        let health = try client.decode(HealthView.self, body)
+        let health = try client.decode(HealthAnswer.self, body)
         let version = health.version.map { ", version \(DisplayText.escaped($0))" } ?? ""
         context.say("\(DisplayText.escaped(health.status))\(version) at \(client.address.url)")
         return health.status == "ok" ? .success : .failure
@@ -231,7 +217,7 @@ enum QueryCommands {
         // A daemon that does not answer is no failure here: the question was about gr.
         let client = try? context.client()
         let body = try? client?.call("GET", "/health", within: .seconds(2))
-        let daemon = body.flatMap { try? client?.decode(HealthView.self, $0) }?.version
+        let daemon = body.flatMap { try? client?.decode(HealthAnswer.self, $0) }?.version
         if context.isJSON {
             var json = JSONText()
             json.beginObject()

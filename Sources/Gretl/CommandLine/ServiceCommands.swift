@@ -20,7 +20,7 @@ enum ServiceCommands {
             context.printJSON(answer)
             return .success
         }
-        let service = try client.decode(ServiceView.self, answer)
+        let service = try client.decode(ServiceAnswer.self, answer)
         context.say("\(shown(name)) added\(service.url.map { ", \(shown($0))" } ?? "")")
         warn(service.warnings, context)
         return .success
@@ -106,11 +106,14 @@ enum ServiceCommands {
 
     static let remove: @Sendable (CommandContext) throws(CommandFailure) -> ExitCode = {
         (context) throws(CommandFailure) in
+        let grace = try time("grace", context)
+        let query = grace.map { "?grace=\($0.inWholeMilliseconds)" } ?? ""
         let client = try context.client()
         return context.forEachName { (name) throws(CommandFailure) in
             let answer = try named(name, client, context) { () throws(CommandFailure) in
                 try client.call(
-                    "DELETE", DaemonClient.target(service: name), within: defaultGrace + patience)
+                    "DELETE", DaemonClient.target(service: name, query),
+                    within: (grace ?? defaultGrace) + patience)
             }
             finish(answer, context) { "\(shown(name)) removed" }
         }
@@ -133,7 +136,7 @@ enum ServiceCommands {
             let answer = try named(name, client, context) { () throws(CommandFailure) in
                 try stop(name, grace, client)
             }
-            let change = try client.decode(ChangeView.self, answer)
+            let change = try client.decode(ChangeAnswer.self, answer)
             finish(answer, context) { "\(shown(name)) stopped\(ending(change))" }
         }
     }
@@ -173,7 +176,7 @@ enum ServiceCommands {
                     hint: "see: gr status \(name)")
             }
         }
-        let change = try client.decode(ChangeView.self, answer)
+        let change = try client.decode(ChangeAnswer.self, answer)
         finish(answer, context) {
             "\(shown(name)) \(shown(change.status ?? "running"))"
                 + (change.pid.map { ", pid \($0)" } ?? "")
@@ -203,7 +206,7 @@ enum ServiceCommands {
         } catch {
             guard error.exit == .unknownService, !context.isJSON,
                 let body = try? client.call("GET", "/v1/services", within: .seconds(1)),
-                let list = try? client.decode(ServiceList.self, body),
+                let list = try? client.decode(ServiceListAnswer.self, body),
                 let hint = Suggestion.hint(for: name, among: list.services.map(\.name))
             else { throw error }
             var failure = error
@@ -223,20 +226,20 @@ enum ServiceCommands {
     ) throws(CommandFailure) -> Duration? {
         guard let text = context.invocation.value(option) else { return nil }
         guard let duration = Quantities.duration(text) else {
-            throw .usage("'\(text)' is no time", hint: "write it as 500ms, 30s, 2m or 1h")
+            throw .usage("'\(text)' is no time", hint: "write it as 500ms, 30s or 2m, at most 10m")
         }
         return duration
     }
 
-    private static func ending(_ change: ChangeView) -> String {
+    private static func ending(_ change: ChangeAnswer) -> String {
         if change.forced == true { return ", killed after the grace period" }
         if let signal = change.signal { return ", ended by \(shown(signal))" }
         return change.exitCode.map { ", exit code \($0)" } ?? ""
     }
 
-    private static func warn(_ warnings: [LooseValue]?, _ context: CommandContext) {
+    private static func warn(_ warnings: [String]?, _ context: CommandContext) {
         for warning in warnings ?? [] {
-            if let words = warning.words { context.warn("warning: \(words)") }
+            context.warn("warning: \(warning)")
         }
     }
 
