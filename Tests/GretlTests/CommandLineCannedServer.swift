@@ -3,6 +3,7 @@
 
 import Glibc
 import Synchronization
+import Testing
 
 @testable import Gretl
 
@@ -171,4 +172,31 @@ struct CommandRun: Sendable {
 private final class Captured: Sendable {
     let output = Mutex<[UInt8]>([])
     let errors = Mutex<[UInt8]>([])
+}
+
+/// A home folder of one test.
+struct TemporaryHome {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/gr-cli-test-XXXXXX".utf8CString)
+        // mkdtemp writes the name into the array it is given.
+        let isMade = unsafe template.withUnsafeMutableBufferPointer { buffer in
+            unsafe mkdtemp(buffer.baseAddress!) != nil
+        }
+        try #require(isMade)
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// Replaces the address file.
+    func write(_ text: String) {
+        let file = unsafe open(path + "/address", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        Terminal.write(Array(text.utf8), to: file)
+        close(file)
+    }
+
+    func remove() {
+        unsafe unlink(path + "/address")
+        unsafe rmdir(path)
+    }
 }

@@ -180,4 +180,36 @@ struct CommandLineChangeTests {
         let big = CommandRun.gr(["status", "big"], server: server)
         #expect(big.code == 1 && big.errors.contains("too large"))
     }
+
+    @Test(arguments: [
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + "9\r\n{\"status\"\r\nC;x=y\r\n:\"running\"} \r\n0\r\nA: b\r\n\r\n",
+        "HTTP/1.1 200\r\n\r\n{\"status\":\"running\"}",
+        "HTTP/1.0 200 OK\r\n\r\n{\"status\":\"running\"}",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nA: b\r\n\r\n"
+            + "HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{\"status\":\"running\"}rest",
+    ])
+    func `an answer is read however it is framed`(answer: String) {
+        let server = CannedServer(["POST /v1/services/web/start": answer])
+        defer { server.stop() }
+        let run = CommandRun.gr(["start", "web", "--json"], server: server)
+        #expect(run.output == "{\"status\":\"running\"}\n" && run.code == 0)
+    }
+
+    @Test(arguments: [
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 100 Continue\r\n\r\n", "\r\n", "rubbish",
+    ])
+    func `half an answer is none`(answer: String) {
+        let server = CannedServer([
+            "POST /v1/services/web/start": answer.hasPrefix("HTTP/")
+                ? answer : "HTTP/" + answer
+        ])
+        defer { server.stop() }
+        let run = CommandRun.gr(["start", "web"], server: server)
+        #expect(run.code == 3 && run.output == "" && run.errors.contains("\nhint: "))
+    }
 }

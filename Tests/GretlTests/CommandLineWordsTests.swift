@@ -114,6 +114,28 @@ struct CommandLineWordsTests {
         #expect(name.code == 2 && name.errors.contains("names are not looked up"))
     }
 
+    @Test func `the address file of the home folder is read`() throws {
+        let folder = try TemporaryHome()
+        defer { folder.remove() }
+        let server = CannedServer(["GET /health": #"200 {"status":"ok"}"#])
+        defer { server.stop() }
+        folder.write("\(server.url) \r\nhttp://[::1]:1\n")
+        #expect(CommandRun.gr(["health", "--home", folder.path]).output == "ok at \(server.url)\n")
+        let byVariable = CommandRun.gr(["health"], environment: ["GR_HOME": folder.path])
+        #expect(byVariable.code == 0)
+        folder.write("")
+        let stopped = CommandRun.gr(["health"], environment: ["GR_HOME": folder.path])
+        #expect(stopped.code == 3)
+        #expect(
+            stopped.errors == "gr: no daemon runs with the folder \(folder.path)\n"
+                + "hint: start it with: gr serve --home \(folder.path)\n")
+        folder.write("http://192.0.2.1:80\n")
+        #expect(CommandRun.gr(["health", "--home", folder.path]).code == 1)
+        folder.write("\u{1B}]0;\u{7}x\n")
+        let broken = CommandRun.gr(["health", "--home", folder.path])
+        #expect(broken.code == 1 && broken.errors.contains("holds '\\x1b]0;\\x07x'"))
+    }
+
     @Test(arguments: [
         ("500ms", Duration.milliseconds(500)), ("30s", .seconds(30)), ("30", .seconds(30)),
         ("2m", .seconds(120)), ("10m", .seconds(600)), ("0", .zero),

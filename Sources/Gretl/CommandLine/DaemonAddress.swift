@@ -56,17 +56,24 @@ package struct DaemonAddress: Sendable, Equatable {
     /// localhost, 127.0.0.0/8 or ::1.
     package var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 
+    /// A home folder and whether somebody asked for this one.
+    struct Home: Sendable, Equatable {
+        let path: String
+        let isChosen: Bool
+    }
+
     /// The home folder: --home, GR_HOME, or .gr in HOME.
-    static func home(option: String?, environment: [String: String]) -> String? {
-        if let option { return option }
-        if let variable = environment["GR_HOME"], !variable.isEmpty { return variable }
+    static func home(option: String?, environment: [String: String]) -> Home? {
+        if let chosen = option ?? environment["GR_HOME"], !chosen.isEmpty {
+            return Home(path: chosen, isChosen: true)
+        }
         guard let user = environment["HOME"], user.hasPrefix("/") else { return nil }
-        return user + "/.gr"
+        return Home(path: user + "/.gr", isChosen: false)
     }
 
     /// Decides where the daemon is.
     static func find(
-        option: String?, home: String?, environment: [String: String]
+        option: String?, home: Home?, environment: [String: String]
     ) throws(CommandFailure) -> DaemonAddress {
         if let option {
             guard let address = DaemonAddress(option) else {
@@ -78,14 +85,24 @@ package struct DaemonAddress: Sendable, Equatable {
         if let variable = environment["GRETL_DAEMON"], !variable.isEmpty {
             return try local(variable, from: "GRETL_DAEMON")
         }
-        guard let home, let bytes = Terminal.contents(of: home + "/address"),
-            let line = bytes.split(separator: 0x0A).first
-        else { return standard }
-        var text = String(decoding: line, as: UTF8.self)
-        while let last = text.unicodeScalars.last, last == "\r" || last == " " || last == "\t" {
-            text.unicodeScalars.removeLast()
+        guard let home else { return standard }
+        let path = home.path + "/address"
+        let text = firstLine(Terminal.contents(of: path) ?? [])
+        if !text.isEmpty { return try local(text, from: path) }
+        // The default place may be another folder's daemon: who chose a folder does not mean that.
+        guard !home.isChosen else {
+            throw CommandFailure(
+                exit: .unreachable, code: "daemon_unreachable",
+                message: "no daemon runs with the folder \(home.path)",
+                hint: "start it with: gr serve --home \(ShellQuoting.quoted(home.path))")
         }
-        return text.isEmpty ? standard : try local(text, from: home + "/address")
+        return standard
+    }
+
+    private static func firstLine(_ bytes: [UInt8]) -> String {
+        let line = bytes.prefix { $0 != 0x0A }
+        let end = line.lastIndex { $0 > 0x20 } ?? line.startIndex - 1
+        return String(decoding: line[..<(end + 1)], as: UTF8.self)
     }
 
     private static func local(
@@ -108,7 +125,7 @@ package struct DaemonAddress: Sendable, Equatable {
 }
 
 /// The token that opens the API; nil when the environment has none.
-func clientToken(home: String?, environment: [String: String]) -> String? {
+func clientToken(home: DaemonAddress.Home?, environment: [String: String]) -> String? {
     // Configuration is asked for auth.token of `home` once it is there.
     if let token = environment["GR_AUTH_TOKEN"], !token.isEmpty { return token }
     return nil

@@ -36,6 +36,11 @@ package struct BlockingCall: Sendable {
     package struct Answer: Sendable, Equatable {
         package var status: Int
         package var body: [UInt8]
+
+        package init(status: Int, body: [UInt8]) {
+            self.status = status
+            self.body = body
+        }
     }
 
     /// Why there is no answer.
