@@ -179,7 +179,7 @@ struct TemporaryHome {
     let path: String
 
     init() throws {
-        var template = Array("/tmp/gr-cli-test-XXXXXX".utf8CString)
+        var template = Array("/tmp/gr-home-XXXXXX".utf8CString)
         // mkdtemp writes the name into the array it is given.
         let isMade = unsafe template.withUnsafeMutableBufferPointer { buffer in
             unsafe mkdtemp(buffer.baseAddress!) != nil
