@@ -73,9 +73,15 @@ package struct JSONText: Sendable {
         string(String(decoding: value, as: UTF8.self))
     }
 
+    /// A whole number of at most 64 bits; a wider one is held at their ends.
+    @inline(__always)
     package mutating func integer(_ value: some FixedWidthInteger) {
+        integer(magnitude: UInt64(clamping: value.magnitude), isNegative: value < 0)
+    }
+
+    private mutating func integer(magnitude: UInt64, isNegative: Bool) {
         separate()
-        digits(value)
+        digits(magnitude, isNegative: isNegative)
         followsValue = true
     }
 
@@ -83,8 +89,10 @@ package struct JSONText: Sendable {
     package mutating func double(_ value: Double) {
         guard value.isFinite else { return null() }
         separate()
-        if let whole = Int64(exactly: value), abs(value) < 1e15, value != 0 || value.sign == .plus {
-            digits(whole)
+        if abs(value) < 1e15, value != 0 || value.sign == .plus,
+            let whole = Int64(exactly: value)
+        {
+            digits(whole.magnitude, isNegative: whole < 0)
         } else {
             bytes.append(contentsOf: value.description.utf8)
         }
@@ -106,17 +114,26 @@ package struct JSONText: Sendable {
 
     /// Whether `byte` may stand in a string as it is. The first bytes of the escaped characters
     /// beyond ASCII are not plain, so that the quick scan stops at them.
+    @inline(__always)
     private static func isPlain(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte != 0x22 && byte != 0x5C && byte != 0x7F && byte != 0xC2
             && byte != 0xE2
     }
 
+    /// Looks at all bytes without stopping: the compiler makes vector code of that.
+    private static func arePlain(_ bytes: Span<UInt8>, from start: Int) -> Bool {
+        var others = 0
+        for index in start..<bytes.count { others &+= isPlain(bytes[index]) ? 0 : 1 }
+        return others == 0
+    }
+
     private mutating func quote(_ value: String) {
         bytes.append(0x22)
-        // One quick pass: nearly all text needs no escape and is then copied in one piece.
-        if value.utf8.allSatisfy(JSONText.isPlain) {
-            bytes.append(contentsOf: value.utf8)
-        } else {
+        // Nearly all text needs no escape: copy it in one piece, then look.
+        let start = bytes.count
+        bytes.append(contentsOf: value.utf8)
+        if !JSONText.arePlain(bytes.span, from: start) {
+            bytes.removeSubrange(start...)
             for scalar in value.unicodeScalars { escape(scalar) }
         }
         bytes.append(0x22)
@@ -176,16 +193,18 @@ package struct JSONText: Sendable {
         followsValue = true
     }
 
-    private mutating func digits(_ value: some FixedWidthInteger) {
-        var rest = value.magnitude
-        if value < 0 { bytes.append(0x2D) }
-        let start = bytes.count
+    /// Digits of a magnitude; concrete, because a generic division is a call each.
+    private mutating func digits(_ magnitude: UInt64, isNegative: Bool) {
+        var text = InlineArray<20, UInt8>(repeating: 0)
+        var at = 20
+        var rest = magnitude
         repeat {
-            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            bytes.append(0x30 + UInt8(truncatingIfNeeded: digit))
-            rest = quotient
+            at -= 1
+            text[at] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
         } while rest != 0
-        bytes[start...].reverse()
+        if isNegative { bytes.append(0x2D) }
+        for index in at..<20 { bytes.append(text[index]) }
     }
 }
 
@@ -197,6 +216,7 @@ extension JSONText {
         if let value { string(value) } else { null() }
     }
 
+    @inline(__always)
     package mutating func field(_ name: StaticString, _ value: (some FixedWidthInteger)?) {
         key(name)
         if let value { integer(value) } else { null() }
