@@ -126,7 +126,9 @@ package struct DaemonAddress: Sendable, Equatable {
 
 /// The token that opens the API; nil when the environment has none.
 func clientToken(home: DaemonAddress.Home?, environment: [String: String]) -> String? {
-    // Configuration is asked for auth.token of `home` once it is there.
     if let token = environment["GR_AUTH_TOKEN"], !token.isEmpty { return token }
-    return nil
+    guard let home else { return nil }
+    // A configuration the daemon would refuse has no token to offer; the daemon says what is wrong.
+    let configuration = try? Configuration.load(path: home.path + "/config.toml")
+    return configuration?.token?.reveal()
 }

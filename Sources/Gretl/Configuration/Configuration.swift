@@ -28,7 +28,7 @@ package struct Configuration: Sendable, Equatable {
         /// Longest request body.
         package var bodyBytes = 1 << 20
         /// Open client connections.
-        package var connections = 10_000
+        package var connections = 100_000
         /// From the first byte of a head to its end.
         package var headTimeout = Duration.milliseconds(10_000)
         /// From the end of the head to the end of the body.

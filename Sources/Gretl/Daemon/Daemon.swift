@@ -26,6 +26,8 @@ package final class Daemon {
     private var recovery: Recovery?
     private var application: Application?
     private var server: HTTPServer?
+    /// The soft limit of open descriptors.
+    private let descriptorsMost: Int
     private var isStopping = false
     private var exitCode: Int32 = 0
 
@@ -63,14 +65,19 @@ package final class Daemon {
             lock = try home.lock()
         } catch { throw StartFailure(message: error.message) }
         do throws(ConfigurationError) {
-            configuration = try Configuration.load(home)
+            configuration = try Configuration.load(path: home.configurationPath)
         } catch { throw StartFailure(message: error.description) }
         Log.shared.level = configuration.logLevel
+        for warning in configuration.warnings {
+            Log.shared.warning("configuration", ["file": home.configurationPath, "what": warning])
+        }
         do throws(SystemError) {
             reactor = try Reactor()
             background = try BackgroundThread(name: "gr-storage")
         } catch { throw StartFailure(message: error.description) }
-        children.descriptorLimit = ProcessSetup.raiseDescriptorLimit().previous
+        let descriptors = ProcessSetup.raiseDescriptorLimit()
+        children.descriptorLimit = descriptors.previous
+        descriptorsMost = Int(clamping: descriptors.now)
     }
 
     private func run() throws(StartFailure) -> Int32 {
@@ -128,7 +135,7 @@ package final class Daemon {
     }
 
     private func makeEnvironment() -> SupervisorEnvironment {
-        let environment = ProcessFacts.environment()
+        let environment = Terminal.environment()
         let home = home
         return SupervisorEnvironment(
             monitorPath: "\(ProcessFacts.executableFolder())/gr-monitor",
@@ -155,7 +162,7 @@ package final class Daemon {
         var rules = Gate.Rules()
         rules.hosts = Set(configuration.hosts.map { $0.lowercased() })
         rules.origins = Set(configuration.corsOrigins)
-        rules.token = configuration.token.map { Array($0.utf8) }
+        rules.token = configuration.token.map { Array($0.reveal().utf8) }
         let application = Application(
             gate: Gate(rules), owners: configuration.peerCheck ? owners : nil,
             uid: ProcessFacts.uid)
@@ -195,7 +202,8 @@ package final class Daemon {
         options.headTimeout = limits.headTimeout
         options.bodyTimeout = limits.bodyTimeout
         options.idleTimeout = limits.idleTimeout
-        options.connections = limits.connections
+        // Storage, monitors and listeners need descriptors too.
+        options.connections = min(limits.connections, max(64, descriptorsMost - 512))
         return options
     }
 

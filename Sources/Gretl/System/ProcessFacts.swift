@@ -1,24 +1,9 @@
-// This process as the system knows it: environment, executable, user.
+// This process as the system knows it: executable, user, signals, standard streams.
 
 import Glibc
 
 /// Facts about this process.
 package enum ProcessFacts {
-    /// All variables of the environment.
-    package static func environment() -> [String: String] {
-        var variables: [String: String] = [:]
-        var next = unsafe environ
-        // The array ends with NULL; nobody here changes it.
-        while let entry = unsafe next.pointee {
-            let text = unsafe String(cString: entry)
-            if let equals = text.firstIndex(of: "=") {
-                variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
-            }
-            unsafe next += 1
-        }
-        return variables
-    }
-
     /// The folder this program was started from.
     package static func executableFolder() -> String {
         var bytes = [CChar](repeating: 0, count: 4_096)
