@@ -59,8 +59,8 @@ let package = Package(
             name: "NetCoreTests", dependencies: ["CEpoll", "HTTPParser", "NetCore", "TestSupport"],
             path: "Tests/NetCoreTests", swiftSettings: strict),
         .testTarget(
-            name: "GretlTests", dependencies: ["Gretl", "TestSupport"], path: "Tests/GretlTests",
-            swiftSettings: strict),
+            name: "GretlTests", dependencies: ["Gretl", "NetCore", "TestSupport"],
+            path: "Tests/GretlTests", swiftSettings: strict),
         .testTarget(
             name: "MonitorTests", dependencies: ["CEpoll", "TestSupport"],
             path: "Tests/MonitorTests", swiftSettings: strict),

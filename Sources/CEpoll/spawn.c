@@ -62,12 +62,18 @@ static int map_descriptors(struct start *start) {
     return close_range((unsigned)start->count, ~0U, 0) < 0 ? -errno : 0;
 }
 
+/// By the bare system call: the library refuses its two internal signals, which an ancestor may
+/// have left ignored all the same.
+static void default_dispositions(void) {
+    static const uint64_t zeroes[8];
+    for (int number = 1; number < NSIG; number++)
+        syscall(SYS_rt_sigaction, number, zeroes, NULL, sizeof(uint64_t));
+}
+
 static int run_child(void *argument) {
     struct start *start = argument;
     // exec resets handlers but keeps what is ignored (SIGPIPE in the daemon).
-    struct sigaction fallback = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++)
-        sigaction(number, &fallback, NULL);
+    default_dispositions();
     start->error = map_descriptors(start);
     if (start->error == 0)
         start->error = restore_limits(start->descriptor_limit);

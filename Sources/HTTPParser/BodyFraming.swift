@@ -12,7 +12,7 @@ package enum BodyFraming: Equatable, Sendable {
 }
 
 /// What a client wants to know before it sends its body.
-package enum Expectation: Equatable, Sendable {
+package enum ClientExpectation: Equatable, Sendable {
     case none
     /// `100-continue`
     case `continue`

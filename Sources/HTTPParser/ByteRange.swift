@@ -30,6 +30,13 @@ package struct ByteRange: BitwiseCopyable, Equatable, Sendable {
         self.init(start: first, count: last > first ? last &- first : 0)
     }
 
+    /// The offsets `from ..< to`, which the caller knows to be in order and to fit 16 bits.
+    @inline(__always)
+    init(unchecked from: Int, to: Int) {
+        self.init(
+            start: UInt16(truncatingIfNeeded: from), count: UInt16(truncatingIfNeeded: to &- from))
+    }
+
     /// True when the range covers no byte.
     package var isEmpty: Bool { count == 0 }
 

@@ -1,4 +1,4 @@
-// The header lines of one head as ranges, in a fixed table: no allocation, no strings.
+// The header lines of one head as ranges, in a fixed table: no strings, no allocation a message.
 //
 // RequestHead and ResponseHead each own one and fill it in a single pass. The pass only says yes
 // or no: the reason of a refusal comes from HeadScan, which walks the same grammar byte by byte.
@@ -8,85 +8,100 @@ struct HeaderFields: ~Copyable {
     /// The most lines the table holds.
     static var capacity: Int { 100 }
 
-    private static var unknown: UInt8 { 0xFF }
-
-    struct Field: BitwiseCopyable {
-        var name: ByteRange
-        var value: ByteRange
-    }
-
-    private var table = InlineArray<100, Field>(
-        repeating: Field(name: ByteRange(), value: ByteRange()))
-    /// For each line the raw value of its known header, or ``unknown``.
-    private var header = InlineArray<100, UInt8>(repeating: 0)
-    /// For each known header its first line; meaningful where `present` has the bit.
-    private var first = InlineArray<32, UInt8>(repeating: 0)
+    private let table = FieldTable()
+    private let names = KnownHeaderTable()
     /// The known headers seen at least once, as ``KnownHeader/bit``.
     private(set) var present: UInt32 = 0
     /// Those seen more than once.
     private(set) var repeated: UInt32 = 0
     private(set) var count = 0
 
-    subscript(_ index: Int) -> Field { table[index] }
+    func name(_ line: Int) -> ByteRange { table[line].name }
+
+    func value(_ line: Int) -> ByteRange { table[line].value }
 
     /// The first line with this name, O(1).
     @inline(__always)
     func value(of header: KnownHeader) -> ByteRange? {
         guard present & header.bit != 0 else { return nil }
-        return table[Int(first[Int(header.rawValue)])].value
+        return table[known: header.rawValue]
     }
 
     /// How many lines have this name.
     func count(of known: KnownHeader) -> Int {
         guard repeated & known.bit != 0 else { return present & known.bit != 0 ? 1 : 0 }
         var lines = 0
-        for i in 0..<count where header[i] == known.rawValue { lines += 1 }
+        for i in 0..<count where table[i].known == known.rawValue { lines += 1 }
         return lines
     }
 
     /// True when line `index` is a `known` one.
-    func isLine(_ index: Int, _ known: KnownHeader) -> Bool { header[index] == known.rawValue }
+    func isLine(_ index: Int, _ known: KnownHeader) -> Bool { table[index].known == known.rawValue }
 
-    /// Reads lines from `start` to the empty line. Returns the offset behind it, nil when the
-    /// bytes before `limit` are not a complete and valid section of at most `most` lines.
+    /// Reads lines from `start` to the empty line. `controls` stands behind the line end before
+    /// `start`. Returns the offset behind the empty line, nil when `bytes` are not a complete and
+    /// valid section of at most `most` lines.
     @inline(__always)
     mutating func fill<Scanner: ByteScanner>(
-        _ bytes: Span<UInt8>, from start: Int, limit: Int, most: Int, with: Scanner.Type
+        _ bytes: Span<UInt8>, from start: Int, most: Int, controls: consuming ControlCursor<Scanner>
     ) -> Int? {
         var at = start
         var line = 0
         var seen: UInt32 = 0
         var again: UInt32 = 0
-        while at &+ 2 <= limit {
-            if bytes.pair(at: at) == 0x0A0D {
-                count = line
-                present = seen
-                repeated = again
-                return at &+ 2
+        while true {
+            let end = controls.advance(bytes)
+            guard end &+ 2 <= bytes.count else { return nil }
+            guard bytes.pair(at: end) == 0x0A0D else {
+                if bytes[end] == ASCII.tab { continue }
+                return nil
             }
-            guard line < most else { return nil }
-            let colon = Scanner.nameEnd(bytes, at, limit)
-            guard colon > at, colon < limit, bytes[colon] == 0x3A else { return nil }
-            let from = colon &+ 1
-            let end = Scanner.valueEnd(bytes, from, limit)
-            guard end &+ 2 <= limit, bytes.pair(at: end) == 0x0A0D else { return nil }
-            let value = ASCII.trimmed(bytes, from, end)
+            controls.skipLineFeed(after: end)
+            if end == at { break }
+            // The line end stops the search at the latest. A rare character asks for a closer look.
+            var colon = Scanner.plainEnd(bytes, at, bytes.count)
+            if bytes[colon] != 0x3A { colon = Self.rareNameEnd(bytes, colon, with: Scanner.self) }
+            guard line < most, colon > at, bytes[colon] == 0x3A else { return nil }
+            // A name of one or two bytes may lack the eight bytes that recognition reads; a start
+            // line of at least twelve stands in front.
+            let known =
+                at &+ 8 <= bytes.count
+                ? names.recognise(bytes, at, colon &- at) : KnownHeaderTable.unknown
+            let value = Self.value(bytes, colon &+ 1, end)
             table[line] = Field(
-                name: ByteRange(from: at, to: colon),
-                value: ByteRange(from: value.lowerBound, to: value.upperBound))
-            if let known = KnownHeader.recognise(bytes, at, colon &- at) {
-                again |= seen & known.bit
-                if seen & known.bit == 0 {
-                    first[Int(known.rawValue)] = UInt8(truncatingIfNeeded: line)
-                }
-                seen |= known.bit
-                header[line] = known.rawValue
-            } else {
-                header[line] = Self.unknown
-            }
+                name: ByteRange(unchecked: at, to: colon), value: value, known: known)
+            // Without a branch: an unknown name has no bit, a repeated one goes to a spare slot.
+            let bit: UInt32 = known == KnownHeaderTable.unknown ? 0 : 1 &<< UInt32(known)
+            table[known: seen & bit == 0 ? known : KnownHeaderTable.unknown] = value
+            again |= seen & bit
+            seen |= bit
             line &+= 1
             at = end &+ 2
         }
-        return nil
+        count = line
+        present = seen
+        repeated = again
+        return at &+ 2
+    }
+
+    /// The end of a name of which all before `start` are token characters. A byte that is none
+    /// follows within `bytes`.
+    @inline(never)
+    private static func rareNameEnd<Scanner: ByteScanner>(
+        _ bytes: Span<UInt8>, _ start: Int, with: Scanner.Type
+    ) -> Int {
+        Scanner.nameEnd(bytes, start, bytes.count)
+    }
+
+    /// `from ..< end` without white space at its ends. A CR stands at `end`.
+    @inline(__always)
+    private static func value(_ bytes: Span<UInt8>, _ from: Int, _ end: Int) -> ByteRange {
+        // Nearly always one space in front and none behind.
+        let start = bytes[from] == ASCII.space ? from &+ 1 : from
+        if bytes[start] > ASCII.space, bytes[end &- 1] > ASCII.space {
+            return ByteRange(unchecked: start, to: end)
+        }
+        let part = ASCII.trimmed(bytes, from, end)
+        return ByteRange(unchecked: part.lowerBound, to: part.upperBound)
     }
 }

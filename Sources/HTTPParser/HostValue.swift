@@ -25,10 +25,36 @@ package struct HostValue: Equatable, Sendable {
             kind: IPAddressText.isIPv4(bytes, first, end) ? .ipv4 : .name)
     }
 
-    /// True when ``parse(_:_:)`` would succeed.
+    /// True when ``parse(_:_:)`` would succeed. `range` ends before `limit`.
     @inline(__always)
-    static func isValid(_ bytes: Span<UInt8>, _ range: ByteRange) -> Bool {
-        parse(bytes, range) != nil
+    static func isValid<Scanner: ByteScanner>(
+        _ bytes: Span<UInt8>, _ range: ByteRange, limit: Int, with: Scanner.Type
+    ) -> Bool {
+        // Nearly always a plain name with a port of up to four digits.
+        let colon = Scanner.plainEnd(bytes, range.lower, limit)
+        if colon > range.lower {
+            if colon == range.end { return true }
+            let port = colon &+ 1
+            let digits = range.end &- port
+            if digits > 0, digits < 5, bytes[colon] == 0x3A, port &+ 8 <= limit {
+                let word = bytes.word(at: port) &<< UInt64(truncatingIfNeeded: 64 &- 8 &* digits)
+                return areDigits(word, digits)
+            }
+        }
+        return parse(bytes, range) != nil
+    }
+
+    /// True when the upper `count` (1...4) bytes of `word` are digits; the others are zero.
+    @inline(__always)
+    private static func areDigits(_ word: UInt64, _ count: Int) -> Bool {
+        let zeros: UInt64 =
+            0x3030_3030_3030_3030
+            &<< UInt64(
+                truncatingIfNeeded: 64 &- 8 &* count)
+        let high: UInt64 = 0xF0F0_F0F0_F0F0_F0F0
+        // 0x30...0x3F by the upper nibble; 0x3A... carries into it when 6 is added.
+        return word & high == zeros & high
+            && (word &+ (zeros &>> 3)) & high == zeros & high
     }
 
     /// `[` IPv6 `]` with an optional port. Zone identifiers and future versions are refused.

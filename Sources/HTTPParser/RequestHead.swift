@@ -18,7 +18,7 @@ package struct RequestHead: ~Copyable {
     /// Whether the client lets the connection live on (RFC 9112 section 9.3).
     package internal(set) var keepAlive = true
     /// What the client expects before it sends the body (RFC 9110 section 10.1.1).
-    package internal(set) var expectation = Expectation.none
+    package internal(set) var expectation = ClientExpectation.none
     /// True with `Connection: upgrade` and an `Upgrade` header in HTTP/1.1.
     package internal(set) var wantsUpgrade = false
     /// True when ``wantsUpgrade`` and `websocket` is among the protocols.
@@ -32,8 +32,7 @@ package struct RequestHead: ~Copyable {
 
     /// Header line `index` (0 ..< ``fieldCount``); the value without white space at its ends.
     package func field(_ index: Int) -> (name: ByteRange, value: ByteRange) {
-        let field = fields[index]
-        return (field.name, field.value)
+        (fields.name(index), fields.value(index))
     }
 
     /// The value of the first line with this name, O(1).
@@ -66,7 +65,7 @@ package struct RequestHead: ~Copyable {
         _ bytes: Span<UInt8>, scan: inout HeadScan, limits: HeadLimits, with: Scanner.Type
     ) -> HeadOutcome {
         if scan.position == 0, let length = read(bytes, limits, with: Scanner.self) {
-            return conclude(bytes, length)
+            return conclude(bytes, length, with: Scanner.self)
         }
         switch scan.advanceRequest(bytes, limits: limits) {
         case .incomplete:
@@ -77,52 +76,60 @@ package struct RequestHead: ~Copyable {
             guard read(bytes, limits, with: Scanner.self) == length else {
                 return .invalid(ParseFailure(.scannersDisagree, at: 0))
             }
-            return conclude(bytes, length)
+            return conclude(bytes, length, with: Scanner.self)
         }
     }
 
-    private mutating func conclude(_ bytes: Span<UInt8>, _ length: Int) -> HeadOutcome {
-        if let failure = decide(bytes) { return .invalid(failure) }
+    @inline(__always)
+    private mutating func conclude<Scanner: ByteScanner>(
+        _ bytes: Span<UInt8>, _ length: Int, with: Scanner.Type
+    ) -> HeadOutcome {
+        if let failure = decide(bytes, length: length, with: Scanner.self) {
+            return .invalid(failure)
+        }
         return .complete(length: length)
     }
 
     /// The fast pass. Returns the length of a complete head whose syntax is right, else nil.
-    @inline(__always)
+    @inline(never)
     private mutating func read<Scanner: ByteScanner>(
-        _ bytes: Span<UInt8>, _ limits: HeadLimits, with: Scanner.Type
+        _ input: Span<UInt8>, _ limits: HeadLimits, with: Scanner.Type
     ) -> Int? {
-        let limit = min(bytes.count, limits.headMost)
+        let bytes = input.extracting(first: limits.headMost)
         var at = 0
-        while at < 2 &* Int(HeadScan.emptyLinesMost), at &+ 2 <= limit,
+        while at < 2 &* Int(HeadScan.emptyLinesMost), at &+ 2 <= bytes.count,
             bytes.pair(at: at) == 0x0A0D
         {
             at &+= 2
         }
         // The shortest head, "A / HTTP/1.0" and two line ends, has 16 bytes.
-        guard at &+ 16 <= limit else { return nil }
-        let methodEnd = readMethod(bytes, at, limit, with: Scanner.self)
-        guard methodEnd > at, methodEnd &- at <= HeadScan.methodMost, methodEnd < limit,
-            bytes[methodEnd] == ASCII.space
-        else { return nil }
+        guard at &+ 16 <= bytes.count else { return nil }
+        var controls = ControlCursor<Scanner>(from: at)
+        let end = controls.advance(bytes)
+        guard end &+ 2 <= bytes.count, bytes.pair(at: end) == 0x0A0D, end &- at >= 12 else {
+            return nil
+        }
+        controls.skipLineFeed(after: end)
+        let methodEnd = readMethod(bytes, at, with: Scanner.self)
         let targetStart = methodEnd &+ 1
-        let targetEnd = Scanner.targetEnd(bytes, targetStart, limit)
-        guard targetEnd > targetStart, targetEnd &- targetStart <= limits.targetMost,
-            targetEnd &+ 11 <= limit, bytes[targetEnd] == ASCII.space,
-            let version = Self.version(bytes.word(at: targetEnd &+ 1)),
-            bytes.pair(at: targetEnd &+ 9) == 0x0A0D
+        // A space and the version stand before the line end.
+        let targetEnd = end &- 9
+        guard methodEnd > at, methodEnd &- at <= HeadScan.methodMost, targetStart < targetEnd,
+            bytes[methodEnd] == ASCII.space, targetEnd &- targetStart <= limits.targetMost,
+            Scanner.targetEnd(bytes, targetStart, bytes.count) == targetEnd,
+            bytes[targetEnd] == ASCII.space,
+            let version = Self.version(bytes.word(at: targetEnd &+ 1))
         else { return nil }
         self.version = version
-        methodToken = ByteRange(from: at, to: methodEnd)
-        target = ByteRange(from: targetStart, to: targetEnd)
-        return fields.fill(
-            bytes, from: targetEnd &+ 11, limit: limit, most: limits.fieldsMost,
-            with: Scanner.self)
+        methodToken = ByteRange(unchecked: at, to: methodEnd)
+        target = ByteRange(unchecked: targetStart, to: targetEnd)
+        return fields.fill(bytes, from: end &+ 2, most: limits.fieldsMost, controls: controls)
     }
 
     /// Sets ``method`` and returns the offset behind the token. Eight bytes are there.
     @inline(__always)
     private mutating func readMethod<Scanner: ByteScanner>(
-        _ bytes: Span<UInt8>, _ at: Int, _ limit: Int, with: Scanner.Type
+        _ bytes: Span<UInt8>, _ at: Int, with: Scanner.Type
     ) -> Int {
         let word = bytes.word(at: at)
         @inline(__always)
@@ -138,7 +145,7 @@ package struct RequestHead: ~Copyable {
             method = .post
             return at &+ 4
         }
-        let end = Scanner.nameEnd(bytes, at, limit)
+        let end = Scanner.nameEnd(bytes, at, bytes.count)
         switch end &- at {
         case 3: method = starts("PUT ") ? .put : .other
         case 4: method = starts("HEAD ") ? .head : .other

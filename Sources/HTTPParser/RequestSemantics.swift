@@ -11,27 +11,32 @@ extension RequestHead {
             | KnownHeader.connection.bit | KnownHeader.expect.bit | KnownHeader.upgrade.bit
     }
 
+    /// Decides everything; `length` is that of the head.
     @inline(__always)
-    mutating func decide(_ bytes: Span<UInt8>) -> ParseFailure? {
+    mutating func decide<Scanner: ByteScanner>(
+        _ bytes: Span<UInt8>, length: Int, with: Scanner.Type
+    ) -> ParseFailure? {
         framing = .none
         expectation = .none
         keepAlive = version == .http11
         wantsUpgrade = false
         wantsWebSocket = false
-        if let failure = hostFailure(bytes) { return failure }
+        if let failure = hostFailure(bytes, length, with: Scanner.self) { return failure }
         guard fields.present & Self.decisive != 0 else { return nil }
         return decideRest(bytes)
     }
 
     @inline(__always)
-    private func hostFailure(_ bytes: Span<UInt8>) -> ParseFailure? {
+    private func hostFailure<Scanner: ByteScanner>(
+        _ bytes: Span<UInt8>, _ length: Int, with: Scanner.Type
+    ) -> ParseFailure? {
         guard let host = fields.value(of: .host) else {
             return version == .http11 ? ParseFailure(.hostMissing, at: 0) : nil
         }
         if fields.repeated & KnownHeader.host.bit != 0 {
             return ParseFailure(.hostRepeated, at: host.lower)
         }
-        guard HostValue.isValid(bytes, host) else {
+        guard HostValue.isValid(bytes, host, limit: length, with: Scanner.self) else {
             return ParseFailure(.hostMalformed, at: host.lower)
         }
         return nil
@@ -86,12 +91,23 @@ extension HeaderFields {
         guard repeated & KnownHeader.connection.bit != 0 else { return Self.options(bytes, value) }
         var options: ConnectionOptions = []
         for i in 0..<count where isLine(i, .connection) {
-            options.formUnion(Self.options(bytes, self[i].value))
+            options.formUnion(Self.options(bytes, self.value(i)))
         }
         return options
     }
 
+    /// Setting the case bit makes no other byte of a field value equal to a letter or "-".
+    @inline(__always)
+    private static func isKeepAlive(_ bytes: Span<UInt8>, _ start: Int) -> Bool {
+        let text: StaticString = "keep-alive"
+        let fold: UInt64 = 0x2020_2020_2020_2020
+        return bytes.word(at: start) | fold == text.word(at: 0)
+            && bytes.word(at: start &+ 2) | fold == text.word(at: 2)
+    }
+
     private static func options(_ bytes: Span<UInt8>, _ value: ByteRange) -> ConnectionOptions {
+        // Browsers send this on every request: compared as two words, it needs no list.
+        if value.count == 10, isKeepAlive(bytes, value.lower) { return .keepAlive }
         var options: ConnectionOptions = []
         var list = ListElements(value)
         while let option = list.next(bytes) {

@@ -33,8 +33,7 @@ package struct ResponseHead: ~Copyable {
 
     /// Header line `index` (0 ..< ``fieldCount``).
     package func field(_ index: Int) -> (name: ByteRange, value: ByteRange) {
-        let field = fields[index]
-        return (field.name, field.value)
+        (fields.name(index), fields.value(index))
     }
 
     /// The value of the first line with this name, O(1).
@@ -91,10 +90,10 @@ package struct ResponseHead: ~Copyable {
         return .complete(length: length)
     }
 
-    private mutating func read(_ bytes: Span<UInt8>, _ limits: HeadLimits) -> Int? {
-        let limit = min(bytes.count, limits.headMost)
+    private mutating func read(_ input: Span<UInt8>, _ limits: HeadLimits) -> Int? {
+        let bytes = input.extracting(first: limits.headMost)
         // "HTTP/1.1 200" and two line ends.
-        guard limit >= 16, let version = RequestHead.version(bytes.word(at: 0)),
+        guard bytes.count >= 16, let version = RequestHead.version(bytes.word(at: 0)),
             bytes[8] == ASCII.space
         else { return nil }
         var status = 0
@@ -103,17 +102,16 @@ package struct ResponseHead: ~Copyable {
             status = status * 10 + Int(bytes[i] &- 0x30)
         }
         guard status >= 100 else { return nil }
-        var at = 12
-        if bytes[at] == ASCII.space {
-            at = NativeScanner.valueEnd(bytes, 13, limit)
-            reason = ByteRange(from: 13, to: at)
-        } else {
-            reason = ByteRange()
-        }
-        guard at &+ 2 <= limit, bytes.pair(at: at) == 0x0A0D else { return nil }
+        var controls = ControlCursor<NativeScanner>(from: 12)
+        var end = controls.advance(bytes)
+        while end < bytes.count, bytes[end] == ASCII.tab { end = controls.advance(bytes) }
+        guard end &+ 2 <= bytes.count, bytes.pair(at: end) == 0x0A0D,
+            end == 12 || bytes[12] == ASCII.space
+        else { return nil }
+        controls.skipLineFeed(after: end)
         self.version = version
         self.status = status
-        return fields.fill(
-            bytes, from: at &+ 2, limit: limit, most: limits.fieldsMost, with: NativeScanner.self)
+        reason = end == 12 ? ByteRange() : ByteRange(unchecked: 13, to: end)
+        return fields.fill(bytes, from: end &+ 2, most: limits.fieldsMost, controls: controls)
     }
 }

@@ -1,24 +1,84 @@
-// The three byte searches a head is made of, and the portable way to do them.
+// The byte searches a head is made of, and the portable way to do them.
 //
 // HeaderFields and RequestHead are generic over a scanner: VectorScanner on x86-64, WordScanner
 // (eight bytes at a time in a plain integer) elsewhere. Both must give the same answers for all
-// bytes; ScannerTests holds them against each other. No search reads at or behind `limit`.
+// bytes; ScannerTests holds them against each other. Nothing here reads at or behind `limit`.
 
-/// Searches over `bytes[start ..< limit]`. Each returns `limit` when nothing is found.
+/// Searches over `bytes[start ..< limit]`.
 protocol ByteScanner {
-    /// The first byte that is no token character.
-    static func nameEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int
-    /// The first control byte other than HTAB.
-    static func valueEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int
-    /// The first byte that is not printable ASCII, SP counting as not printable.
+    /// The first byte that is neither letter, digit, "-" nor ".", or `limit`.
+    static func plainEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int
+    /// The first byte that is not printable ASCII, SP counting as not printable, or `limit`.
     static func targetEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int
+
+    /// How many bytes ``controls(_:_:_:)`` looks at.
+    static var blockBytes: Int { get }
+    /// How many bits it has for each byte, as a power of two.
+    static var bitsShift: Int { get }
+    /// The control bytes (HTAB and DEL among them) of the block from `start`: one bit each in
+    /// ascending order. Bytes from `limit` on count as none. `start` is below `limit`.
+    static func controls(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> UInt64
 }
 
-#if arch(x86_64)
-typealias NativeScanner = VectorScanner
+extension ByteScanner {
+    /// The first byte that is no token character, or `limit`.
+    @inline(__always)
+    static func nameEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
+        var at = plainEnd(bytes, start, limit)
+        // Usually the colon; else a rarer token character, one at a time.
+        while at < limit, bytes[at] != 0x3A, ASCII.token.contains(bytes[at]) {
+            at = plainEnd(bytes, at &+ 1, limit)
+        }
+        return at
+    }
+}
+
+#if arch(x86_64) && !PORTABLE_SCANNER
+    typealias NativeScanner = VectorScanner
 #else
-typealias NativeScanner = WordScanner
+    typealias NativeScanner = WordScanner
 #endif
+
+/// Steps through the control bytes of a message in ascending order.
+///
+/// Line ends are found this way and names apart from them, so that the search for the next line
+/// does not wait for what is done with this one.
+struct ControlCursor<Scanner: ByteScanner> {
+    private var base: Int
+    private var pending: UInt64 = 0
+    private var next: Int
+
+    @inline(__always)
+    init(from start: Int) {
+        base = start
+        next = start
+    }
+
+    /// The next control byte, or the end of `bytes`.
+    @inline(__always)
+    mutating func advance(_ bytes: Span<UInt8>) -> Int {
+        while pending == 0 {
+            guard next < bytes.count else { return bytes.count }
+            base = next
+            pending = Scanner.controls(bytes, base, bytes.count)
+            next = base &+ Scanner.blockBytes
+        }
+        let found = base &+ (pending.trailingZeroBitCount &>> Scanner.bitsShift)
+        pending &= pending &- 1
+        return found
+    }
+
+    /// Steps over the line feed behind the carriage return that ``advance(_:)`` found at `end`.
+    @inline(__always)
+    mutating func skipLineFeed(after end: Int) {
+        // With nothing pending the line feed is the first byte of the next block.
+        if pending == 0 {
+            next = end &+ 2
+        } else {
+            pending &= pending &- 1
+        }
+    }
+}
 
 /// Eight bytes at a time. In each word a hit is the top bit of its byte; carries never cross
 /// bytes because the top bits are cleared before each addition.
@@ -35,7 +95,7 @@ enum WordScanner: ByteScanner {
     }
 
     @inline(__always)
-    static func nameEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
+    static func plainEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
         var at = start
         while at &+ 8 <= limit {
             let word = bytes.word(at: at)
@@ -43,39 +103,18 @@ enum WordScanner: ByteScanner {
             let folded = low | each(0x20)
             let letter = atLeast(folded, 0x61) & ~atLeast(folded, 0x7B)
             let digit = atLeast(low, 0x30) & ~atLeast(low, 0x3A)
-            let dash = atLeast(low, 0x2D) & ~atLeast(low, 0x2E)
-            let common = (letter | digit | dash) & ~(word & tops)
-            let other = ~common & tops
-            if other == 0 {
-                at &+= 8
-                continue
-            }
-            // Usually the colon; else a rarer token character, one at a time.
-            at &+= other.trailingZeroBitCount &>> 3
-            if !ASCII.token.contains(bytes[at]) { return at }
-            at &+= 1
+            let mark = atLeast(low, 0x2D) & ~atLeast(low, 0x2F)
+            let other = (~(letter | digit | mark) | word) & tops
+            if other != 0 { return at &+ other.trailingZeroBitCount &>> 3 }
+            at &+= 8
         }
-        while at < limit, ASCII.token.contains(bytes[at]) { at &+= 1 }
+        while at < limit, isPlain(bytes[at]) { at &+= 1 }
         return at
     }
 
     @inline(__always)
-    static func valueEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
-        var at = start
-        while at &+ 8 <= limit {
-            let word = bytes.word(at: at)
-            let low = word & ~tops
-            let control = (~atLeast(low, 0x20) | atLeast(low, 0x7F)) & ~word & tops
-            if control == 0 {
-                at &+= 8
-                continue
-            }
-            at &+= control.trailingZeroBitCount &>> 3
-            if bytes[at] != ASCII.tab { return at }
-            at &+= 1
-        }
-        while at < limit, ASCII.isFieldValue(bytes[at]) { at &+= 1 }
-        return at
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        (byte | 0x20) &- 0x61 < 26 || ASCII.isDigit(byte) || byte &- 0x2D < 2
     }
 
     @inline(__always)
@@ -90,5 +129,22 @@ enum WordScanner: ByteScanner {
         }
         while at < limit, bytes[at] &- 0x21 < 0x5E { at &+= 1 }
         return at
+    }
+
+    static var blockBytes: Int { 8 }
+    static var bitsShift: Int { 3 }
+
+    @inline(__always)
+    static func controls(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> UInt64 {
+        if start &+ 8 <= limit {
+            let word = bytes.word(at: start)
+            let low = word & ~tops
+            return (~atLeast(low, 0x20) | atLeast(low, 0x7F)) & ~word & tops
+        }
+        var found: UInt64 = 0
+        for at in start..<limit where bytes[at] < 0x20 || bytes[at] == 0x7F {
+            found |= 0x80 &<< UInt64(8 &* (at &- start))
+        }
+        return found
     }
 }

@@ -1,8 +1,9 @@
-// Wide loads from a span: the only file of this module with `unsafe` in it.
+// Wide loads from a span: with FieldTable and KnownHeaderTable the `unsafe` of this
+// module.
 //
-// The scanners and the comparisons use these. Each load is checked against the span's bounds by
-// the standard library (it traps, it never reads outside), and every bit pattern is a valid
-// integer, so the callers need no proof beyond staying in bounds.
+// The scanners and the comparisons use these. Each load is checked against the span's bounds, by
+// the standard library (it traps, it never reads outside) or by the guard beside it, and every bit
+// pattern is a valid integer, so the callers need no proof beyond staying in bounds.
 
 extension Span where Element == UInt8 {
     /// Eight bytes from `offset`, the first one in the lowest bits.
@@ -24,12 +25,27 @@ extension Span where Element == UInt8 {
     }
 
     #if arch(x86_64)
-    /// Sixteen bytes from `offset`.
-    @inline(__always)
-    func vector(at offset: Int) -> SIMD16<UInt8> {
-        // Bounds-checked by RawSpan; any sixteen bytes make a vector of bytes.
-        unsafe self.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self)
-    }
+        /// Sixty-four bytes from `offset` as four vectors, nil when fewer are there. One check
+        /// for the four loads.
+        @inline(__always)
+        func block(
+            at offset: Int
+        ) -> (SIMD16<UInt8>, SIMD16<UInt8>, SIMD16<UInt8>, SIMD16<UInt8>)? {
+            guard offset >= 0, offset <= count &- 64 else { return nil }
+            func vector(_ part: Int) -> SIMD16<UInt8> {
+                // In bounds by the guard: part is 0, 16, 32 or 48.
+                unsafe self.bytes.unsafeLoadUnaligned(
+                    fromUncheckedByteOffset: offset &+ part, as: SIMD16<UInt8>.self)
+            }
+            return (vector(0), vector(16), vector(32), vector(48))
+        }
+
+        /// Sixteen bytes from `offset`.
+        @inline(__always)
+        func vector(at offset: Int) -> SIMD16<UInt8> {
+            // Bounds-checked by RawSpan; any sixteen bytes make a vector of bytes.
+            unsafe self.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self)
+        }
     #endif
 }
 

@@ -4,72 +4,86 @@
 // reads outside and needs no byte loop. Heads are parsed through this on x86-64 (Scanner.swift).
 
 #if arch(x86_64)
-internal import CMovemask
+    internal import CMovemask
 
-enum VectorScanner: ByteScanner {
-    /// Bit i: byte `at + i`; zeros from `limit` on. `limit` must be at least 16.
-    @inline(__always)
-    private static func mask(
-        _ bytes: Span<UInt8>, _ at: Int, _ limit: Int,
-        _ hits: (SIMD16<UInt8>) -> SIMDMask<SIMD16<Int8>>
-    ) -> UInt32 {
-        let base = min(at, limit &- 16)
-        let lanes = hits(bytes.vector(at: base))
-        let bits = movemask(
-            SIMD16<Int8>(repeating: 0).replacing(with: SIMD16<Int8>(repeating: -1), where: lanes))
-        let shift = at &- base
-        return shift > 15 ? 0 : bits &>> UInt32(truncatingIfNeeded: shift)
-    }
+    enum VectorScanner: ByteScanner {
+        /// The sixteen bytes from `at`, or the last sixteen before `limit`, and by how many bytes the
+        /// load starts early. `limit` is at least 16.
+        @inline(__always)
+        private static func load(
+            _ bytes: Span<UInt8>, _ at: Int, _ limit: Int
+        ) -> (lanes: SIMD16<UInt8>, early: UInt32) {
+            let base = min(at, limit &- 16)
+            return (bytes.vector(at: base), UInt32(truncatingIfNeeded: at &- base))
+        }
 
-    @inline(__always)
-    static func nameEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
-        guard limit >= 16 else { return WordScanner.nameEnd(bytes, start, limit) }
-        var at = start
-        while at < limit {
-            let other = mask(bytes, at, limit) { lanes in
-                let letter = ((lanes | 0x20) &- 0x61) .< 26
-                let digit = (lanes &- 0x30) .< 10
-                return .!(letter .| digit .| (lanes .== 0x2D))
+        @inline(__always)
+        static func plainEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
+            guard limit >= 16 else { return WordScanner.plainEnd(bytes, start, limit) }
+            var at = start
+            while at < limit {
+                let (lanes, early) = load(bytes, at, limit)
+                let other = movemask_no_plain(lanes) &>> early
+                if other != 0 { return at &+ other.trailingZeroBitCount }
+                at &+= 16 &- Int(early)
             }
-            if other == 0 {
+            return limit
+        }
+
+        @inline(__always)
+        static func targetEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
+            guard limit >= 16 else { return WordScanner.targetEnd(bytes, start, limit) }
+            var at = start
+            while at < limit {
+                let (lanes, early) = load(bytes, at, limit)
+                let other = movemask_no_graphic(lanes) &>> early
+                if other != 0 { return at &+ other.trailingZeroBitCount }
+                at &+= 16 &- Int(early)
+            }
+            return limit
+        }
+
+        static var blockBytes: Int { 64 }
+        static var bitsShift: Int { 0 }
+
+        @inline(__always)
+        static func controls(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> UInt64 {
+            guard start &+ 64 <= limit, let block = bytes.block(at: start) else {
+                return lastControls(bytes, start, limit)
+            }
+            let a = UInt64(movemask_control(block.0))
+            let b = UInt64(movemask_control(block.1))
+            let c = UInt64(movemask_control(block.2))
+            let d = UInt64(movemask_control(block.3))
+            return a | b &<< 16 | c &<< 32 | d &<< 48
+        }
+
+        /// A block that ends at the limit.
+        @inline(__always)
+        private static func lastControls(
+            _ bytes: Span<UInt8>, _ start: Int, _ limit: Int
+        ) -> UInt64 {
+            guard limit >= 16 else { return shortControls(bytes, start, limit) }
+            var found: UInt64 = 0
+            var at = start
+            while at < limit {
+                let (lanes, early) = load(bytes, at, limit)
+                let bits = UInt64(movemask_control(lanes) &>> early)
+                found |= bits &<< UInt64(truncatingIfNeeded: at &- start)
                 at &+= 16
-                continue
             }
-            at &+= other.trailingZeroBitCount
-            // Usually the colon; else a rarer token character, one at a time.
-            if !ASCII.token.contains(bytes[at]) { return at }
-            at &+= 1
+            return found
         }
-        return limit
-    }
 
-    @inline(__always)
-    static func valueEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
-        guard limit >= 16 else { return WordScanner.valueEnd(bytes, start, limit) }
-        var at = start
-        while at < limit {
-            let control = mask(bytes, at, limit) { ($0 .< 0x20) .| ($0 .== 0x7F) }
-            if control == 0 {
-                at &+= 16
-                continue
+        @inline(never)
+        private static func shortControls(
+            _ bytes: Span<UInt8>, _ start: Int, _ limit: Int
+        ) -> UInt64 {
+            var found: UInt64 = 0
+            for at in start..<limit where bytes[at] < 0x20 || bytes[at] == 0x7F {
+                found |= 1 &<< UInt64(at &- start)
             }
-            at &+= control.trailingZeroBitCount
-            if bytes[at] != ASCII.tab { return at }
-            at &+= 1
+            return found
         }
-        return limit
     }
-
-    @inline(__always)
-    static func targetEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
-        guard limit >= 16 else { return WordScanner.targetEnd(bytes, start, limit) }
-        var at = start
-        while at < limit {
-            let other = mask(bytes, at, limit) { ($0 &- 0x21) .>= 0x5E }
-            if other != 0 { return at &+ other.trailingZeroBitCount }
-            at &+= 16
-        }
-        return limit
-    }
-}
 #endif

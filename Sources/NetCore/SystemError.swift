@@ -38,6 +38,11 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    /// The address cannot be bound on this machine (no IPv6, for example).
+    package var isAddressUnavailable: Bool {
+        code == EADDRNOTAVAIL || code == EAFNOSUPPORT
+    }
+
     package var description: String { "\(operation): \(SystemError.text(code))" }
 
     package static func == (left: SystemError, right: SystemError) -> Bool {

@@ -19,7 +19,7 @@ struct ParsedRequest: Equatable {
     var counts: [KnownHeader: Int] = [:]
     var framing = BodyFraming.none
     var keepAlive = false
-    var expectation = Expectation.none
+    var expectation = ClientExpectation.none
     var wantsUpgrade = false
     var wantsWebSocket = false
 

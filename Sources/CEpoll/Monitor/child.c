@@ -85,12 +85,18 @@ static _Noreturn void give_up(int status, int step) {
     _exit(127);
 }
 
+/// By the bare system call: the library refuses its two internal signals, which an ancestor may
+/// have left ignored all the same.
+static void default_dispositions(void) {
+    static const uint64_t zeroes[8];
+    for (int number = 1; number < NSIG; number++)
+        syscall(SYS_rt_sigaction, number, zeroes, NULL, sizeof(uint64_t));
+}
+
 static _Noreturn void become(const struct order *order, int output, int status) {
     // Its own session: a signal to its group can never hit the monitor.
     setsid();
-    struct sigaction fallback = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++)
-        sigaction(number, &fallback, NULL);
+    default_dispositions();
     umask(order->mask);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0 || dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
@@ -160,8 +166,11 @@ void child_run(struct monitor *monitor, char *fields, size_t length) {
         return child_fail(monitor, STEP_PIPE, error);
     }
     monitor->output = output[0];
-    // Before the fork: a daemon that is killed at any instant finds the program by its socket.
+    // Before the fork: a daemon that is killed at any instant finds the program by its socket. One
+    // that died before there was a socket may have been replaced already by a daemon that saw none.
     error = control_listen(monitor);
+    if (error == 0 && control_is_gone(monitor))
+        error = ECANCELED;
     pid_t pid = error == 0 ? start(&order, output[1], status[1]) : -1;
     int step = error == 0 ? STEP_FORK : STEP_PIPE;
     error = error == 0 ? errno : error;

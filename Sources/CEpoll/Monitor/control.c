@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h> // renameat
 #include <string.h>
 #include <sys/mman.h>
@@ -281,6 +282,11 @@ int control_listen(struct monitor *monitor) {
     }
     monitor->listener = listener;
     return 0;
+}
+
+int control_is_gone(const struct monitor *monitor) {
+    struct pollfd state = {.fd = monitor->control};
+    return poll(&state, 1, 0) > 0 && (state.revents & POLLHUP);
 }
 
 void control_accept(struct monitor *monitor) {

@@ -16,6 +16,9 @@
 enum { UNFINISHED_MS = 200 };
 
 int log_open(struct output_log *log, const char *path) {
+    // Our own directory is nobody's idea of where a relative path begins.
+    if (*path != '/')
+        return *path ? EINVAL : ENOENT;
     // Non-blocking: a FIFO planted here must fail and not hang.
     int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     int descriptor = open(path, flags, 0600);

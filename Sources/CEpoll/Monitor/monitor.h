@@ -95,6 +95,8 @@ void reap(struct monitor *monitor);
 
 /// Binds ID.sock in the run directory, replacing a stale one: 0 or an errno.
 int control_listen(struct monitor *monitor);
+/// The other side has closed, whatever it left to be read.
+int control_is_gone(const struct monitor *monitor);
 void control_accept(struct monitor *monitor);
 void control_read(struct monitor *monitor);
 /// Notes what is to be said and says as much of it as the socket takes now.

@@ -161,6 +161,8 @@ static void kill_all(struct monitor *monitor) {
 }
 
 void tree_stop(struct monitor *monitor, int64_t grace) {
+    // Who ended before the stop came was not stopped by it.
+    reap(monitor);
     if (monitor->program.pid == 0 || monitor->empty)
         return control_say(monitor, SAY_EMPTY);
     struct stop *stop = &monitor->stop;

@@ -122,7 +122,9 @@ ssize_t cepoll_send_message(int descriptor, const void *bytes, size_t length,
 
 /// Starts `path` (no search) with exactly the descriptors `descriptors[0..<count]` as 0..<count,
 /// nothing else open, an empty signal mask, default dispositions and the soft descriptor limit
-/// `descriptor_limit` (0: unchanged). Returns the pid and, when `pidfd` is not NULL, a pidfd.
+/// `descriptor_limit` (0: unchanged). Returns the pid and, when `pidfd` is not NULL, a pidfd; an exec
+/// that failed is its -errno and leaves no child. `arguments` and `environment` end with NULL; at
+/// most 16 descriptors. The core limit taken by cepoll_harden_process is given back to the child.
 int cepoll_spawn(const char *path, const char *const *arguments, const char *const *environment,
                  const int *descriptors, int count, uint64_t descriptor_limit, int *pidfd);
 /// Reaps one ended child of ours: its pid, 0 when none has ended, -ECHILD when there is none.
@@ -132,7 +134,7 @@ int cepoll_pidfd_open(int pid);
 int cepoll_pidfd_signal(int pidfd, int signal);
 /// getrlimit/setrlimit of RLIMIT_NOFILE: raises the soft limit to the hard one.
 int cepoll_raise_descriptor_limit(uint64_t *previous, uint64_t *now);
-/// Non-dumpable (no core, /proc/PID owned by root) and RLIMIT_CORE 0.
+/// Non-dumpable (no core, /proc/PID owned by root) and a soft RLIMIT_CORE of 0.
 int cepoll_harden_process(void);
 
 // ---- who is it (sockdiag.c) -------------------------------------------------------------------

@@ -1,1 +1,289 @@
-// The daemon.
+// The composition root: builds everything, in the order in which it may be used, and takes it down
+// in the other. A start reads what is stored, takes the programs of an earlier daemon back, and only
+// then listens; an end answers what is under way and leaves all programs running.
+
+package import NetCore
+
+/// The daemon behind `gr serve`.
+@ReactorActor
+package final class Daemon {
+    /// What a start can fail with: a sentence for a person.
+    struct StartFailure: Error {
+        let message: String
+    }
+
+    private let options: ServeOptions
+    private let reactor: Reactor
+    private let children = ChildProcesses()
+    private let home: HomeFolder
+    private let lock: DaemonLock
+    private let configuration: Configuration
+    private let background: BackgroundThread
+    private var signals: SignalSource?
+    private var database: Database?
+    private var supervisor: Supervisor?
+    private var registry: ServiceRegistry?
+    private var recovery: Recovery?
+    private var application: Application?
+    private var server: HTTPServer?
+    /// The soft limit of open descriptors.
+    private let descriptorsMost: Int
+    private var isStopping = false
+    private var exitCode: Int32 = 0
+
+    /// How long answers under way may take at the end.
+    private static let drainPatience = Duration.seconds(5)
+
+    // MARK: Start
+
+    /// Runs the daemon until it is told to end; the answer is the exit code.
+    package nonisolated static func main(_ words: [String]) -> Int32 {
+        let options: ServeOptions
+        switch ServeOptions.parse(words) {
+        case .success(let parsed): options = parsed
+        case .failure(let error):
+            ProcessFacts.printError("gr: \(error.message)\nhint: see 'gr help serve'")
+            return 2
+        }
+        ReactorActor.bindToCurrentThread()
+        return ReactorActor.assumeIsolated {
+            do throws(StartFailure) {
+                return try Daemon(options).run()
+            } catch {
+                ProcessFacts.printError("gr: \(error.message)")
+                return 1
+            }
+        }
+    }
+
+    private init(_ options: ServeOptions) throws(StartFailure) {
+        self.options = options
+        ProcessSetup.ignoreBrokenPipes()
+        ProcessSetup.harden()
+        do throws(FileError) {
+            home = try HomeFolder(path: try HomeFolder.locate(option: options.home))
+            lock = try home.lock()
+        } catch { throw StartFailure(message: error.message) }
+        do throws(ConfigurationError) {
+            configuration = try Configuration.load(path: home.configurationPath)
+        } catch { throw StartFailure(message: error.description) }
+        Log.shared.level = configuration.logLevel
+        for warning in configuration.warnings {
+            Log.shared.warning("configuration", ["file": home.configurationPath, "what": warning])
+        }
+        do throws(SystemError) {
+            reactor = try Reactor()
+            background = try BackgroundThread(name: "gr-storage")
+        } catch { throw StartFailure(message: error.description) }
+        let descriptors = ProcessSetup.raiseDescriptorLimit()
+        children.descriptorLimit = descriptors.previous
+        descriptorsMost = Int(clamping: descriptors.now)
+    }
+
+    private func run() throws(StartFailure) -> Int32 {
+        do throws(SystemError) {
+            signals = try SignalSource(ProcessFacts.handledSignals, on: reactor) {
+                [unowned self] in signalled($0)
+            }
+        } catch { throw StartFailure(message: error.description) }
+        spawn { [self] in
+            do throws(StartFailure) {
+                try await start()
+            } catch {
+                ProcessFacts.printError("gr: \(error.message)")
+                exitCode = 1
+                await finish()
+            }
+        }
+        reactor.run()
+        return exitCode
+    }
+
+    private func start() async throws(StartFailure) {
+        let owners = try makeOwners()
+        let supervisor = Supervisor(
+            on: reactor, children: children, owners: owners, environment: makeEnvironment())
+        self.supervisor = supervisor
+        let database = try await openDatabase()
+        let registry = ServiceRegistry(
+            store: ServiceStore(database), supervisor: supervisor,
+            commonHeaders: Application.commonHeaders, servicesMost: configuration.limits.services)
+        self.registry = registry
+        do throws(StorageError) { try await registry.load() } catch {
+            throw StartFailure(message: "\(home.databasePath): \(error)")
+        }
+        let recovery = Recovery(
+            on: reactor, supervisor: supervisor, registry: registry,
+            runDirectory: home.runFolder)
+        self.recovery = recovery
+        await recovery.run(RunFiles.scan(home.runPath))
+        guard !isStopping else { return }
+        try listen(registry, supervisor, owners)
+        Log.shared.info(
+            "started",
+            ["version": Version.text, "services": registry.count, "running": recovery.found])
+    }
+
+    private func makeOwners() throws(StartFailure) -> SocketOwners? {
+        do throws(SystemError) { return try SocketOwners() } catch {
+            guard configuration.peerCheck else { return nil }
+            throw StartFailure(
+                message: "the kernel does not tell who owns a socket (\(error)), so other users "
+                    + "could not be kept out; set 'peer_check = false' in "
+                    + "\(home.configurationPath) to start without that check")
+        }
+    }
+
+    private func makeEnvironment() -> SupervisorEnvironment {
+        let environment = Terminal.environment()
+        let home = home
+        return SupervisorEnvironment(
+            monitorPath: "\(ProcessFacts.executableFolder())/gr-monitor",
+            runDirectory: home.runFolder, logPath: { home.logPath(service: $0) },
+            umask: String(home.inheritedUmask, radix: 8),
+            shell: environment["SHELL"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/bin/sh",
+            homeDirectory: environment["HOME"] ?? "/",
+            inherited: InheritedEnvironment.filter(environment), daemonURL: "")
+    }
+
+    private func openDatabase() async throws(StartFailure) -> Database {
+        do throws(StorageError) {
+            let opened = try await Database.open(home.databasePath, on: background)
+            database = opened
+            return opened
+        } catch { throw StartFailure(message: error.description) }
+    }
+
+    // MARK: Listening
+
+    private func listen(
+        _ registry: ServiceRegistry, _ supervisor: Supervisor, _ owners: SocketOwners?
+    ) throws(StartFailure) {
+        var rules = Gate.Rules()
+        rules.hosts = Set(configuration.hosts.map { $0.lowercased() })
+        rules.origins = Set(configuration.corsOrigins)
+        rules.token = configuration.token.map { Array($0.reveal().utf8) }
+        let application = Application(
+            gate: Gate(rules), owners: configuration.peerCheck ? owners : nil,
+            uid: ProcessFacts.uid)
+        self.application = application
+        let server = HTTPServer(
+            on: reactor, application: application, commonHeaders: Application.commonHeaders,
+            options: serverOptions())
+        self.server = server
+        let addresses = try bind(server)
+        registry.daemonPorts = Set(addresses.map { Int($0.port) })
+        let urls = addresses.map { "http://\($0.description)" }
+        supervisor.environment.daemonURL = urls.first ?? ""
+        application.routes = makeRoutes(registry, supervisor)
+        do throws(FileError) { try home.writeAddress(urls) } catch {
+            throw StartFailure(message: error.message)
+        }
+        for url in urls { ProcessFacts.printLine("listening on \(url)") }
+    }
+
+    private func makeRoutes(
+        _ registry: ServiceRegistry, _ supervisor: Supervisor
+    ) -> RouteTable {
+        let home = home
+        return RouteTable(
+            services: ServiceRoutes(
+                registry: registry, supervisor: supervisor,
+                statistics: ProcessStatistics(background: background, on: reactor),
+                view: ServiceView(logPath: { home.logPath(service: $0) })),
+            resolve: ResolveRoute(registry: registry),
+            daemon: DaemonRoutes(reactor: reactor, server: { [weak self] in self?.server }))
+    }
+
+    private func serverOptions() -> HTTPServer.Options {
+        let limits = configuration.limits
+        var options = HTTPServer.Options()
+        options.bodyBytes = limits.bodyBytes
+        options.headTimeout = limits.headTimeout
+        options.bodyTimeout = limits.bodyTimeout
+        options.idleTimeout = limits.idleTimeout
+        // Storage, monitors and listeners need descriptors too.
+        options.connections = min(limits.connections, max(64, descriptorsMost - 512))
+        return options
+    }
+
+    /// Binds every address. With port 0 the first one chooses for all.
+    private func bind(_ server: HTTPServer) throws(StartFailure) -> [SocketAddress] {
+        let isExplicit = !options.listen.isEmpty
+        let wanted =
+            isExplicit
+            ? options.listen
+            : configuration.bind.map {
+                ServeOptions.ListenAddress(host: $0, port: configuration.port)
+            }
+        var bound: [SocketAddress] = []
+        for (index, one) in wanted.enumerated() {
+            let port = !isExplicit && one.port == 0 ? bound.first?.port ?? 0 : one.port
+            guard let address = SocketAddress(one.host, port: port) else {
+                throw StartFailure(
+                    message: "'\(one.host)' is not a numeric address; use 127.0.0.1 or [::1]")
+            }
+            guard address.isLoopback || configuration.token != nil else {
+                throw StartFailure(
+                    message: "listening on \(one.host) needs 'auth.token' in "
+                        + "\(home.configurationPath): everybody who can reach it could run commands")
+            }
+            do throws(SystemError) {
+                bound.append(try server.listen(address))
+            } catch {
+                // A machine without IPv6 has no ::1: the default works on 127.0.0.1 alone.
+                if !isExplicit, index > 0, error.isAddressUnavailable {
+                    Log.shared.warning("an address is not there", ["address": one.host])
+                    continue
+                }
+                throw StartFailure(
+                    message: "cannot listen on \(address.description): "
+                        + "\(SystemError.text(error.code)); is another daemon running? "
+                        + "choose another port with --listen or 'port' in config.toml")
+            }
+        }
+        return bound
+    }
+
+    // MARK: End
+
+    private func signalled(_ number: Int32) {
+        switch number {
+        case ProcessFacts.childSignal: children.reapAll()
+        case ProcessFacts.hangUpSignal: break
+        default: stop()
+        }
+    }
+
+    /// The first call lets answers finish, the second does not.
+    private func stop() {
+        guard !isStopping else {
+            spawn { [self] in await finish() }
+            return
+        }
+        isStopping = true
+        Log.shared.info("stopping", ["services": "left running"])
+        supervisor?.close()
+        guard let server else {
+            spawn { [self] in await finish() }
+            return
+        }
+        _ = reactor.timers.schedule(at: reactor.now + Daemon.drainPatience, self)
+        server.drain { [self] in spawn { [self] in await finish() } }
+    }
+
+    private var isFinished = false
+
+    private func finish() async {
+        guard !isFinished else { return }
+        isFinished = true
+        await database?.close()
+        try? home.removeAddress()
+        background.stop()
+        reactor.stop()
+    }
+}
+
+extension Daemon: TimerHandler {
+    package func timerFired(_ tag: UInt32) { spawn { [self] in await finish() } }
+}

@@ -124,6 +124,15 @@ package final class Exchange {
         return whole ? String(validating: decoded, as: UTF8.self) : nil
     }
 
+    /// Whether the head announces a body of at least one byte.
+    package var declaresBody: Bool {
+        switch server.head.framing {
+        case .none: false
+        case .length(let count): count > 0
+        case .chunked: true
+        }
+    }
+
     /// The body, complete.
     package var body: [UInt8] { unsafe Array(bodyBytes) }
     package var bodyCount: Int { unsafe bodyBytes.count }

@@ -1,0 +1,102 @@
+// What a command function works with: its words, its output, and the daemon.
+//
+// CommandLine.run makes one; every command gets it as its only argument. Text that comes from
+// elsewhere is escaped here or by the caller before it is written.
+
+/// One run of one command.
+struct CommandContext: Sendable {
+    let invocation: Invocation
+    let environment: [String: String]
+    let io: CommandIO
+    /// Style of standard output.
+    let style: OutputStyle
+    let isJSON: Bool
+    let isQuiet: Bool
+
+    init(invocation: Invocation, environment: [String: String], io: CommandIO) {
+        self.invocation = invocation
+        self.environment = environment
+        self.io = io
+        isJSON = invocation.has("json")
+        isQuiet = invocation.has("quiet")
+        style = OutputStyle(
+            choice: Self.color(invocation), isTerminal: io.outputIsTerminal,
+            environment: environment)
+    }
+
+    /// The choice of --color or --no-color.
+    static func color(_ invocation: Invocation) -> String? {
+        invocation.has("no-color") ? "never" : invocation.value("color")
+    }
+
+    /// Finds the daemon. Nothing is sent yet.
+    func client() throws(CommandFailure) -> DaemonClient {
+        let home = DaemonAddress.home(
+            option: invocation.value("home"), environment: environment)
+        let address = try DaemonAddress.find(
+            option: invocation.value("address"), home: home, environment: environment)
+        return DaemonClient(
+            address: address, token: clientToken(home: home, environment: environment))
+    }
+
+    // MARK: Output
+
+    /// A line for people: nothing of it under --json or --quiet.
+    func say(_ line: String) {
+        if !isJSON, !isQuiet { print(line) }
+    }
+
+    /// A line that is the command's result.
+    func print(_ line: String) { io.writeOutput(Array((line + "\n").utf8)) }
+
+    /// A body of the API, for --json.
+    func printJSON(_ body: some Sequence<UInt8>) { io.writeOutput(JSONLine.compact(body)) }
+
+    /// A remark beside the result.
+    func warn(_ text: String) {
+        if !isJSON { io.writeErrors(Array("gr: \(DisplayText.escaped(text))\n".utf8)) }
+    }
+
+    /// Reports a failure: the envelope on standard output under --json, else words on standard
+    /// error.
+    func report(_ failure: CommandFailure) {
+        Self.report(
+            failure, isJSON: isJSON, io: io,
+            style: OutputStyle(
+                choice: Self.color(invocation), isTerminal: io.errorsAreTerminal,
+                environment: environment))
+    }
+
+    static func report(
+        _ failure: CommandFailure, isJSON: Bool, io: CommandIO, style: OutputStyle
+    ) {
+        if isJSON {
+            io.writeOutput(JSONLine.compact(failure.envelope))
+            return
+        }
+        var text = style.paint("gr:", .bad) + " \(DisplayText.escaped(failure.message))\n"
+        if let hint = failure.hint, !hint.isEmpty {
+            text += style.paint("hint:", .strong) + " \(DisplayText.escaped(hint))\n"
+        }
+        io.writeErrors(Array(text.utf8))
+    }
+
+    /// Does `operation` for each name given and reports each failure as it comes. When the daemon
+    /// is gone the rest is not tried.
+    func forEachName(
+        _ operation: (String) throws(CommandFailure) -> Void
+    ) -> ExitCode {
+        var codes: [ExitCode] = []
+        for name in invocation.arguments {
+            do {
+                try operation(name)
+                codes.append(.success)
+            } catch {
+                report(error)
+                codes.append(error.exit)
+                if error.exit == .unreachable { break }
+            }
+        }
+        return ExitCode(combining: codes)
+    }
+}

@@ -1,0 +1,47 @@
+// Where a command writes and what it knows of its surroundings.
+//
+// The standard one is the process's streams; tests give their own and read what was written. A
+// command must reach nothing outside but through this and DaemonClient.
+
+/// Output and surroundings of one command.
+package struct CommandIO: Sendable {
+    /// Takes text for standard output.
+    package var writeOutput: @Sendable ([UInt8]) -> Void
+    /// Takes text for standard error.
+    package var writeErrors: @Sendable ([UInt8]) -> Void
+    package var outputIsTerminal = false
+    package var errorsAreTerminal = false
+    /// Columns of the terminal, when it says.
+    package var columns: Int?
+    /// The working directory, absolute; nil when it is gone.
+    package var directory: String?
+    /// Seconds since 1970.
+    package var wallSeconds: @Sendable () -> Int64
+    /// Runs the daemon with the words behind `serve`, until it ends.
+    package var serve: @Sendable ([String]) -> Int32
+
+    package init(
+        writeOutput: @escaping @Sendable ([UInt8]) -> Void,
+        writeErrors: @escaping @Sendable ([UInt8]) -> Void,
+        wallSeconds: @escaping @Sendable () -> Int64,
+        serve: @escaping @Sendable ([String]) -> Int32
+    ) {
+        self.writeOutput = writeOutput
+        self.writeErrors = writeErrors
+        self.wallSeconds = wallSeconds
+        self.serve = serve
+    }
+
+    /// The streams of this process.
+    package static func standard(serve: @escaping @Sendable ([String]) -> Int32) -> CommandIO {
+        var io = CommandIO(
+            writeOutput: { Terminal.write($0, to: Terminal.output) },
+            writeErrors: { Terminal.write($0, to: Terminal.errors) },
+            wallSeconds: { Terminal.wallSeconds() }, serve: serve)
+        io.outputIsTerminal = Terminal.isTerminal(Terminal.output)
+        io.errorsAreTerminal = Terminal.isTerminal(Terminal.errors)
+        io.columns = io.outputIsTerminal ? Terminal.columns(Terminal.output) : nil
+        io.directory = Terminal.currentDirectory()
+        return io
+    }
+}

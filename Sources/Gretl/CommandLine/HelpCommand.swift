@@ -1,0 +1,148 @@
+// Help: the overview and the page of each command, made from the command table alone, so that no
+// option can be missing or stale.
+
+enum HelpText {
+    private static let indent = "  "
+
+    /// What `gr` and `gr help` print.
+    static func overview(_ style: OutputStyle) -> String {
+        var text = "gr names, starts and watches the services of this machine.\n\n"
+        text += heading("Usage", style) + "\(indent)gr COMMAND [arguments] [options]\n\n"
+        text += heading("Commands", style)
+        text += pairs(CommandTable.commands.map { ($0.name, $0.summary) }, style)
+        text += "\n" + heading("Common options", style)
+        text += pairs(CommandTable.globalOptions.map { ($0.usage, $0.summary) }, style)
+        text += "\n" + heading("Exit codes", style)
+        text += pairs(ExitCode.allCases.map { ("\($0.rawValue)", $0.meaning) }, style)
+        return text + "\nMore about a command: gr help COMMAND\n"
+    }
+
+    /// What `gr help NAME` and `gr NAME --help` print.
+    static func command(_ command: CommandSpec, _ style: OutputStyle) -> String {
+        var text = "\(command.summary).\n"
+        if !command.details.isEmpty { text += "\(wrapped(command.details))\n" }
+        text += "\n" + heading("Usage", style) + "\(indent)\(command.usage)\n"
+        if !command.arguments.isEmpty {
+            text += "\n" + heading("Arguments", style)
+            text += pairs(command.arguments.map { ($0.usage, $0.summary) }, style)
+        }
+        if !command.options.isEmpty {
+            text += "\n" + heading("Options", style)
+            text += pairs(
+                command.options.map { option in
+                    (option.usage, option.summary + (option.repeats ? "; may be repeated" : ""))
+                }, style)
+        }
+        // The daemon takes its home folder and nothing else of what the client commands take.
+        let common = CommandTable.globalOptions.filter {
+            !command.isForwarded || $0.name == "home" || $0.name == "help"
+        }
+        text += "\n" + heading("Common options", style)
+        text += pairs(common.map { ($0.usage, $0.summary) }, style)
+        if !command.examples.isEmpty {
+            text += "\n" + heading("Examples", style)
+            text += pairs(command.examples.map { ($0.line, $0.summary) }, style)
+        }
+        return text
+    }
+
+    private static func heading(_ word: String, _ style: OutputStyle) -> String {
+        style.paint(word, .strong) + "\n"
+    }
+
+    /// Two columns; a left side that is too long has its line for itself.
+    private static func pairs(_ pairs: [(String, String)], _ style: OutputStyle) -> String {
+        let width = pairs.map { DisplayText.width($0.0) }.filter { $0 <= 44 }.max() ?? 0
+        return pairs.map { left, right in
+            DisplayText.width(left) <= width
+                ? "\(indent)\(DisplayText.padded(left, to: width))  \(right)\n"
+                : "\(indent)\(left)\n\(indent)\(DisplayText.padded("", to: width))  \(right)\n"
+        }.joined()
+    }
+
+    /// Lines of at most 80 columns.
+    private static func wrapped(_ text: String) -> String {
+        var lines = [""]
+        for word in text.split(separator: " ") {
+            if !lines[lines.count - 1].isEmpty, lines[lines.count - 1].count + word.count >= 80 {
+                lines.append("")
+            }
+            lines[lines.count - 1] += (lines[lines.count - 1].isEmpty ? "" : " ") + word
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension ExitCode {
+    /// As the overview says it.
+    var meaning: String {
+        switch self {
+        case .success: "done"
+        case .failure: "failed"
+        case .usage: "the command line cannot be understood"
+        case .unreachable: "the daemon does not answer"
+        case .unknownService: "no service of that name"
+        case .conflict: "a port, a name or a state stands in the way"
+        case .notReady: "not ready in time"
+        case .notAllowed: "the token is missing or wrong, or a rule forbids it"
+        case .partialFailure: "some of several names failed"
+        }
+    }
+}
+
+enum HelpCommand {
+    static let run: @Sendable (CommandContext) throws(CommandFailure) -> ExitCode = {
+        (context) throws(CommandFailure) in
+        guard let name = context.invocation.arguments.first else {
+            if context.isJSON {
+                context.printJSON(table(CommandTable.commands))
+            } else {
+                context.io.writeOutput(Array(HelpText.overview(context.style).utf8))
+            }
+            return .success
+        }
+        guard let command = CommandTable.command(named: name) else {
+            throw .usage(
+                "there is no command '\(name)'",
+                hint: Suggestion.hint(for: name, among: CommandTable.commands.map(\.name))
+                    ?? "see: gr help")
+        }
+        if context.isJSON {
+            context.printJSON(table([command]))
+        } else {
+            context.io.writeOutput(Array(HelpText.command(command, context.style).utf8))
+        }
+        return .success
+    }
+
+    /// The table itself, for programs that offer commands.
+    private static func table(_ commands: [CommandSpec]) -> [UInt8] {
+        var json = JSONText(capacity: 4_096)
+        json.beginObject()
+        json.key("commands")
+        json.beginArray()
+        for command in commands {
+            json.beginObject()
+            json.field("name", command.name)
+            json.field("summary", command.summary)
+            json.field("usage", command.usage)
+            json.key("options")
+            json.beginArray()
+            for option in command.options + CommandTable.globalOptions {
+                json.beginObject()
+                json.field("name", option.name)
+                json.field("short", option.short.map { String($0) })
+                json.field("value", option.value)
+                json.field("summary", option.summary)
+                json.field("repeats", option.repeats)
+                json.field("choices", option.choices)
+                json.endObject()
+            }
+            json.endArray()
+            json.endObject()
+        }
+        json.endArray()
+        json.endObject()
+        return json.bytes
+    }
+}

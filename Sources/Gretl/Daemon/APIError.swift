@@ -1,0 +1,119 @@
+// Every error the API answers with: code, status, message, hint. The only file that knows which
+// HTTP number belongs to which code. Messages name the cause, hints the next step; neither may
+// contain a token, an environment value or anything else that is secret.
+
+package import NetCore
+
+/// An error answer, `{code, message, hint}`.
+package struct APIError: Error, Equatable, Sendable {
+    /// The stable codes of the contract and of docs/api.md.
+    package enum Code: String, Sendable, CaseIterable {
+        case invalidSpec = "invalid_spec"
+        case unauthorized
+        case forbiddenHost = "forbidden_host"
+        case forbiddenOrigin = "forbidden_origin"
+        case forbiddenUser = "forbidden_user"
+        case unknownService = "unknown_service"
+        case notFound = "not_found"
+        case methodNotAllowed = "method_not_allowed"
+        case requestTimeout = "request_timeout"
+        case portInUse = "port_in_use"
+        case alreadyRunning = "already_running"
+        case bodyTooLarge = "body_too_large"
+        case uriTooLong = "uri_too_long"
+        case unsupportedMediaType = "unsupported_media_type"
+        case expectationFailed = "expectation_failed"
+        case headersTooLarge = "headers_too_large"
+        case `internal` = "internal"
+        case notImplemented = "not_implemented"
+        case readyTimeout = "ready_timeout"
+        case daemonBusy = "daemon_busy"
+        case versionNotSupported = "version_not_supported"
+        case storageFull = "storage_full"
+
+        /// The HTTP status that goes with the code.
+        package var status: Int {
+            switch self {
+            case .invalidSpec: 400
+            case .unauthorized: 401
+            case .forbiddenHost, .forbiddenOrigin, .forbiddenUser: 403
+            case .unknownService, .notFound: 404
+            case .methodNotAllowed: 405
+            case .requestTimeout: 408
+            case .portInUse, .alreadyRunning: 409
+            case .bodyTooLarge: 413
+            case .uriTooLong: 414
+            case .unsupportedMediaType: 415
+            case .expectationFailed: 417
+            case .headersTooLarge: 431
+            case .internal: 500
+            case .notImplemented: 501
+            case .readyTimeout: 502
+            case .daemonBusy: 503
+            case .versionNotSupported: 505
+            case .storageFull: 507
+            }
+        }
+
+        /// The code for a refusal of the HTTP server.
+        static func forRefusal(_ status: Int) -> Code {
+            switch status {
+            case 408: .requestTimeout
+            case 413: .bodyTooLarge
+            case 414: .uriTooLong
+            case 417: .expectationFailed
+            case 431: .headersTooLarge
+            case 500: .internal
+            case 501: .notImplemented
+            case 505: .versionNotSupported
+            default: .invalidSpec
+            }
+        }
+    }
+
+    package var code: Code
+    package var message: String
+    package var hint: String
+    /// Headers the status asks for (Allow, Retry-After, WWW-Authenticate).
+    package var headers: [String: String] = [:]
+
+    package init(
+        _ code: Code, _ message: String, hint: String, headers: [String: String] = [:]
+    ) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.headers = headers
+    }
+
+    /// The answer's bytes and headers.
+    package var response: Response {
+        var json = JSONText()
+        json.beginObject()
+        json.field("code", code.rawValue)
+        json.field("message", message)
+        json.field("hint", hint)
+        json.endObject()
+        return Response(
+            status: code.status,
+            headers: headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+            body: json.bytes)
+    }
+
+    // MARK: The ones with fixed words
+
+    static func unknownService(_ name: String) -> APIError {
+        APIError(
+            .unknownService, "no service is registered under the name '\(name)'",
+            hint: "run 'gr ls' for the registered names, or register it with 'gr add'")
+    }
+
+    static func daemonBusy(_ what: String) -> APIError {
+        APIError(
+            .daemonBusy, what, hint: "retry in a second", headers: ["Retry-After": "1"])
+    }
+
+    static func invalid(_ message: String, hint: String) -> APIError {
+        APIError(.invalidSpec, message, hint: hint)
+    }
+}

@@ -1,0 +1,46 @@
+// The daemon about itself: liveness, and the counters of its loop.
+
+package import NetCore
+
+/// Handlers of the daemon's own routes.
+@ReactorActor
+package struct DaemonRoutes {
+    let reactor: Reactor
+    let server: () -> HTTPServer?
+
+    func health(_ exchange: Exchange) {
+        var json = JSONText()
+        json.beginObject()
+        json.field("status", "ok")
+        json.field("version", Version.text)
+        json.endObject()
+        exchange.reply(Response(status: 200, body: json.bytes))
+    }
+
+    func stats(_ exchange: Exchange) {
+        let counts = reactor.statistics
+        var json = JSONText()
+        json.beginObject()
+        json.key("reactor")
+        json.beginObject()
+        json.field("turns", counts.turns)
+        json.field("events", counts.events)
+        json.field("staleEvents", counts.staleEvents)
+        json.field("reads", counts.reads)
+        json.field("writes", counts.writes)
+        json.field("interestChanges", counts.interestChanges)
+        json.field("timersFired", counts.timersFired)
+        json.field("jobs", counts.jobs)
+        json.field("longestTurnMicroseconds", counts.longestTurn.inNanoseconds / 1_000)
+        json.endObject()
+        json.key("http")
+        json.beginObject()
+        json.field("requests", counts.requests)
+        json.field("accepted", counts.accepted)
+        json.field("shed", counts.shedConnections)
+        json.field("connections", server()?.connectionCount ?? 0)
+        json.endObject()
+        json.endObject()
+        exchange.reply(Response(status: 200, body: json.bytes))
+    }
+}

@@ -1,0 +1,39 @@
+// GET /v1/resolve/{name}: the hot path. One look-up by the bytes of the path, one copy of a finished
+// answer; no allocation, no closure, no task. Names that need decoding and services that others run
+// take the slow way, which gives the same answers.
+
+import HTTPParser
+package import NetCore
+
+/// Handler of the resolve route.
+@ReactorActor
+package struct ResolveRoute {
+    let registry: ServiceRegistry
+
+    func resolve(_ exchange: Exchange) {
+        let range = exchange.parameters[0]
+        let found = exchange.withHead { bytes in
+            registry.resolutions.find(bytes.extracting(range.lower..<min(range.end, bytes.count)))
+        }
+        if let found, !found.isExternal { return exchange.reply(found.answer) }
+        resolveSlowly(exchange)
+    }
+
+    private func resolveSlowly(_ exchange: Exchange) {
+        guard let name = exchange.parameter(0) else {
+            return exchange.reply(
+                APIError.invalid(
+                    "the name in the path is not valid UTF-8", hint: "percent-encode it").response)
+        }
+        guard let service = registry.find(name) ?? byPort(name) else {
+            return exchange.reply(APIError.unknownService(name).response)
+        }
+        exchange.reply(ServiceView.resolution(service, status: registry.status(of: service)))
+    }
+
+    /// `:7401` names the service on that port.
+    private func byPort(_ text: String) -> Service? {
+        guard text.hasPrefix(":"), let port = Int(text.dropFirst()) else { return nil }
+        return registry.all.first { $0.reachable.port == port }
+    }
+}

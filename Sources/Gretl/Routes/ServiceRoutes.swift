@@ -1,0 +1,159 @@
+// /v1/services: list, get, register, start, stop, unregister. Each handler decodes, makes one call
+// into the domain and encodes.
+
+package import NetCore
+
+/// Handlers of the service routes.
+@ReactorActor
+package struct ServiceRoutes {
+    let registry: ServiceRegistry
+    let supervisor: Supervisor
+    let statistics: ProcessStatistics
+    let view: ServiceView
+
+    func list(_ exchange: Exchange) {
+        let group = exchange.query("group")
+        let status = exchange.query("status")
+        exchange.reply {
+            await statistics.refresh(registry.all)
+            var json = JSONText(capacity: 512 * (registry.count + 1))
+            json.beginObject()
+            json.key("services")
+            json.beginArray()
+            for service in registry.all {
+                let now = registry.status(of: service)
+                guard group == nil || group == service.spec.group, status == nil || status == now
+                else { continue }
+                view.write(service, status: now, into: &json)
+            }
+            json.endArray()
+            json.endObject()
+            return Response(status: 200, body: json.bytes)
+        }
+    }
+
+    func get(_ exchange: Exchange) {
+        answer(exchange) { name throws(APIError) in
+            let service = try registry.get(name)
+            await statistics.refresh([service])
+            return object(service, status: 200)
+        }
+    }
+
+    func register(_ exchange: Exchange) {
+        let body = exchange.body
+        exchange.reply {
+            await APIError.catching { () async throws(APIError) in
+                let patch = try ServicePatch(try JSONValue.object(body))
+                let service = try await registry.register(patch)
+                return object(service, status: 201, warnings: patch.warnings)
+            }
+        }
+    }
+
+    func start(_ exchange: Exchange) {
+        let timeout = exchange.query("timeout")
+        answer(exchange) { name throws(APIError) in
+            let service = try registry.get(name)
+            let milliseconds = try QueryNumber.milliseconds("timeout", timeout, default: 30_000)
+            try await supervisor.start(service, timeout: milliseconds)
+            var json = JSONText()
+            json.beginObject()
+            json.field("name", service.name)
+            json.field("status", registry.status(of: service))
+            json.field("pid", service.program?.pid)
+            json.endObject()
+            return Response(status: 200, body: json.bytes)
+        }
+    }
+
+    func stop(_ exchange: Exchange) {
+        let grace = exchange.query("grace")
+        answer(exchange) { name throws(APIError) in
+            let service = try registry.get(name)
+            let milliseconds = try QueryNumber.milliseconds("grace", grace, default: 5_000)
+            await supervisor.stop(service, grace: milliseconds)
+            let exit = service.machine.lastExit
+            var json = JSONText()
+            json.beginObject()
+            json.field("name", service.name)
+            json.field("status", registry.status(of: service))
+            json.field("exitCode", exit?.exitCode)
+            json.field("signal", exit?.signal.map(SignalName.text))
+            json.field("forced", exit?.forced ?? false)
+            json.endObject()
+            return Response(status: 200, body: json.bytes)
+        }
+    }
+
+    func remove(_ exchange: Exchange) {
+        let grace = exchange.query("grace")
+        answer(exchange) { name throws(APIError) in
+            let milliseconds = try QueryNumber.milliseconds("grace", grace, default: 5_000)
+            try await registry.remove(name, grace: milliseconds)
+            var json = JSONText()
+            json.beginObject()
+            json.field("ok", true)
+            json.field("name", name)
+            json.endObject()
+            return Response(status: 200, body: json.bytes)
+        }
+    }
+
+    // MARK: Shared
+
+    private func object(_ service: Service, status: Int, warnings: [String] = []) -> Response {
+        var json = JSONText(capacity: 1_024)
+        view.write(
+            service, status: registry.status(of: service), warnings: warnings, into: &json)
+        var headers: [(name: String, value: String)] = []
+        if status == 201 {
+            headers.append(("Location", "/v1/services/\(ServiceNames.encode(service.name))"))
+        }
+        return Response(status: status, headers: headers, body: json.bytes)
+    }
+
+    /// Answers a request about the service its path names.
+    private func answer(
+        _ exchange: Exchange,
+        _ operation: @escaping @Sendable @ReactorActor (String) async throws(APIError) -> Response
+    ) {
+        guard let name = exchange.parameter(0) else {
+            exchange.reply(
+                APIError.invalid(
+                    "the name in the path is not valid UTF-8", hint: "percent-encode it").response)
+            return
+        }
+        exchange.reply {
+            await APIError.catching { () async throws(APIError) in try await operation(name) }
+        }
+    }
+}
+
+extension APIError {
+    /// The answer of an operation, or of what it threw.
+    @ReactorActor
+    static func catching(
+        _ operation: @ReactorActor () async throws(APIError) -> Response
+    ) async -> Response {
+        do throws(APIError) { return try await operation() } catch { return error.response }
+    }
+}
+
+/// Numbers in queries.
+package enum QueryNumber {
+    /// A duration in milliseconds from 0 to 600000.
+    static func milliseconds(
+        _ name: String, _ text: String?, default standard: Int
+    ) throws(APIError) -> Duration {
+        guard let text else { return .milliseconds(standard) }
+        guard !text.isEmpty, text.utf8.count <= 6, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            let value = Int(text), value <= 600_000
+        else {
+            throw .invalid(
+                "'\(name)' is not a number of milliseconds from 0 to 600000",
+                hint: "such as ?\(name)=\(standard)")
+        }
+        return .milliseconds(value)
+    }
+}

@@ -1,0 +1,85 @@
+// Finding out whether a service is ready: at once, then after 50 ms growing to 1 s, until it is or
+// the service stops. HTTP when the spec has a URL (any 2xx, redirects not followed), else a
+// connection to the port. For a name both address families are tried.
+
+import NetCore
+
+/// The ready check of one incarnation.
+@ReactorActor
+final class ReadyCheck: TimerHandler {
+    private let reactor: Reactor
+    private let addresses: [SocketAddress]
+    private let request: [UInt8]?
+    private let looked: (String) -> Void
+    private let passed: () -> Void
+    private var probe: Probe?
+    private var timer = TimerHandle.none
+    private var next = 0
+    private var delay = ReadyCheck.firstDelay
+    private var isOver = false
+
+    private static let firstDelay = Duration.milliseconds(50)
+    private static let longestDelay = Duration.seconds(1)
+    /// Deadline of one look.
+    private static let timeout = Duration.seconds(1)
+
+    /// Nil when there is nothing to check. `looked` gets the words of every look that failed.
+    init?(
+        _ spec: ServiceSpec, on reactor: Reactor, looked: @escaping (String) -> Void,
+        passed: @escaping () -> Void
+    ) {
+        if let ready = spec.ready, case .success(let url) = ReadyURL.parse(ready) {
+            addresses = url.addresses
+            request = url.request
+        } else if let port = spec.port.flatMap(UInt16.init(exactly:)) {
+            addresses = ["127.0.0.1", "::1"].compactMap { SocketAddress($0, port: port) }
+            request = nil
+        } else {
+            return nil
+        }
+        self.reactor = reactor
+        self.looked = looked
+        self.passed = passed
+        look()
+    }
+
+    private func look() {
+        guard !isOver, !addresses.isEmpty else { return }
+        probe = Probe(
+            addresses[next % addresses.count], request: request, timeout: ReadyCheck.timeout,
+            on: reactor
+        ) { [weak self] in self?.saw($0) }
+    }
+
+    private func saw(_ outcome: Probe.Outcome) {
+        guard !isOver else { return }
+        switch outcome {
+        case .connected: return pass()
+        case .status(let status) where (200...299).contains(status): return pass()
+        case .status(let status):
+            let redirect = (300...399).contains(status) ? ", redirects are not followed" : ""
+            looked("HTTP status \(status)\(redirect)")
+        case .failed(let words): looked(words)
+        }
+        next += 1
+        // The other family comes at once; a whole round later the pause.
+        guard next % addresses.count == 0 else { return look() }
+        timer = reactor.timers.schedule(at: reactor.now + delay, self)
+        delay = min(delay * 3 / 2, ReadyCheck.longestDelay)
+    }
+
+    private func pass() {
+        end()
+        passed()
+    }
+
+    func timerFired(_ tag: UInt32) { look() }
+
+    /// Stops looking.
+    func end() {
+        isOver = true
+        probe?.cancel()
+        probe = nil
+        reactor.timers.cancel(timer)
+    }
+}

@@ -1,0 +1,164 @@
+// Finding the programs of an earlier daemon. Every monitor has a socket in the run directory and
+// greets with what it knows; a monitor that is gone left an exit record, or nothing, and then the
+// exit is unknown and said to be. Runs before the first request is answered.
+
+package import NetCore
+
+/// The re-attachment of one start of the daemon.
+@ReactorActor
+package final class Recovery {
+    private let reactor: Reactor
+    private let supervisor: Supervisor
+    private let registry: ServiceRegistry
+    private let runDirectory: Int32
+    /// Monitors that have not greeted yet.
+    private var waiting: [ObjectIdentifier: MonitorLink] = [:]
+    private var continuation: CheckedContinuation<Void, Never>?
+    private var timer = TimerHandle.none
+    /// Incarnations whose monitor was being started when the daemon died.
+    private var intents: [String] = []
+    /// When the daemon starts without the ones that did not answer.
+    private var deadline = Instant.distantFuture
+    /// When a monitor that never showed up is forgotten.
+    private var giveUp = Instant.distantFuture
+    /// Programs taken back.
+    package private(set) var found = 0
+
+    /// A monitor answers within a millisecond; one that does not is left alone.
+    private static let patience = Duration.milliseconds(400)
+    private static let intentPatience = Duration.milliseconds(250)
+    private static let intentMost = Duration.seconds(10)
+    private static let lookOften = Duration.milliseconds(10)
+    private static let lookSeldom = Duration.milliseconds(200)
+
+    package init(
+        on reactor: Reactor, supervisor: Supervisor, registry: ServiceRegistry,
+        runDirectory: Int32
+    ) {
+        self.reactor = reactor
+        self.supervisor = supervisor
+        self.registry = registry
+        self.runDirectory = runDirectory
+    }
+
+    /// Takes back what `files` (a scan of the run directory) names.
+    package func run(_ files: [RunFiles.Found]) async {
+        for file in files {
+            if file.hasSocket, connect(file.id) { continue }
+            if file.hasIntent, !file.hasSocket {
+                intents.append(file.id)
+                continue
+            }
+            readRecord(file)
+        }
+        guard !waiting.isEmpty || !intents.isEmpty else { return }
+        deadline = reactor.now + (intents.isEmpty ? Recovery.patience : Recovery.intentPatience)
+        giveUp = reactor.now + Recovery.intentMost
+        await withCheckedContinuation { continuation in
+            self.continuation = continuation
+            schedule(after: intents.isEmpty ? Recovery.patience : Recovery.lookOften)
+        }
+    }
+
+    private func connect(_ id: String) -> Bool {
+        guard
+            let link = try? MonitorLink.connect(id: id, runDirectory: runDirectory, on: reactor)
+        else { return false }
+        link.delegate = self
+        waiting[ObjectIdentifier(link)] = link
+        return true
+    }
+
+    /// No monitor lives: its record, if there is one, says how the program ended.
+    private func readRecord(_ file: RunFiles.Found) {
+        let fields = RunFiles.readRecord(file.id, in: runDirectory) ?? [:]
+        if let exit = Recovery.exit(fields), let name = fields["name"].flatMap(Recovery.decoded),
+            let service = registry.find(name)
+        {
+            service.machine.recover(exit)
+            supervisor.changed(service)
+        }
+        RunFiles.removeAll(file.id, in: runDirectory)
+    }
+
+    private static func exit(_ fields: [String: String]) -> ProgramExit? {
+        let code = fields["code"].flatMap { Int32($0) }
+        let signal = fields["signal"].flatMap { Int32($0) }.flatMap { $0 == 0 ? nil : $0 }
+        guard code != nil || signal != nil else { return nil }
+        return ProgramExit(
+            code: signal == nil ? code : nil, signal: signal, requested: fields["requested"] == "1",
+            forced: fields["forced"] == "1", endedAt: fields["ended"].flatMap { Int64($0) } ?? 0)
+    }
+
+    private static func decoded(_ text: String) -> String? { ServiceNames.decode(text) }
+
+    private func greeted(_ link: MonitorLink, _ greeting: MonitorGreeting) {
+        guard waiting.removeValue(forKey: ObjectIdentifier(link)) != nil else { return }
+        defer { finishIfDone() }
+        guard let service = registry.find(greeting.name), !service.machine.isAlive else {
+            // Nobody knows it any more, or a second program of one service: it has to go.
+            supervisor.discard(link)
+            return
+        }
+        switch greeting.state {
+        case .new:
+            link.close()
+        case .running:
+            guard let program = greeting.program else { return supervisor.discard(link) }
+            found += 1
+            supervisor.takeBack(
+                link, program, of: service, isReady: greeting.isReady,
+                isStopping: greeting.isStopping)
+        case .exited, .empty:
+            if let exit = greeting.exit { service.machine.recover(exit) }
+            supervisor.discard(link)
+            supervisor.changed(service)
+        }
+    }
+
+    private func finishIfDone() {
+        if waiting.isEmpty, intents.isEmpty { release() }
+    }
+}
+
+extension Recovery: MonitorLinkDelegate {
+    package func monitor(_ link: MonitorLink, said message: MonitorMessage) {
+        if case .greeting(let greeting) = message { greeted(link, greeting) }
+    }
+
+    package func monitorLost(_ link: MonitorLink) {
+        waiting[ObjectIdentifier(link)] = nil
+        link.close()
+        readRecord(RunFiles.Found(id: link.id))
+        finishIfDone()
+    }
+}
+
+extension Recovery: TimerHandler {
+    package func timerFired(_ tag: UInt32) {
+        for id in intents where RunFiles.hasSocket(id, in: runDirectory) && connect(id) {
+            intents.removeAll { $0 == id }
+        }
+        if reactor.now >= deadline { release() }
+        guard !intents.isEmpty else {
+            if continuation != nil { schedule(after: Recovery.patience) }
+            return
+        }
+        guard reactor.now < giveUp else {
+            for id in intents { RunFiles.removeAll(id, in: runDirectory) }
+            intents = []
+            return
+        }
+        schedule(after: continuation == nil ? Recovery.lookSeldom : Recovery.lookOften)
+    }
+
+    private func schedule(after pause: Duration) {
+        timer = reactor.timers.schedule(at: reactor.now + pause, self)
+    }
+
+    /// The daemon can start; who greets later is still taken back.
+    private func release() {
+        continuation?.resume()
+        continuation = nil
+    }
+}

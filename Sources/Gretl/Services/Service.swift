@@ -1,0 +1,72 @@
+// One registered service: the wish (spec), the life of its program (machine) and what is known of
+// the incarnation that runs. Changed by ServiceRegistry and Supervisor only; everyone else reads.
+
+package import NetCore
+
+/// A service and what is known of it.
+@ReactorActor
+package final class Service {
+    package internal(set) var spec: ServiceSpec
+    /// The spec the running program was started with; what clients reach is this one.
+    package internal(set) var live: ServiceSpec?
+    package internal(set) var machine = ServiceMachine()
+    var link: MonitorLink?
+    var orphan: OrphanedProgram?
+    package internal(set) var program: ProgramIdentity?
+    /// Why the last start or watch failed, in words.
+    package internal(set) var failure: String?
+    /// The last look of the ready check that failed.
+    package internal(set) var lastProbe: String?
+    var check: ReadyCheck?
+    var starts: [StartWaiter] = []
+    var stops: [CheckedContinuation<Void, Never>] = []
+    /// Whether somebody listens on the port of a service that others run, and when that was seen.
+    var listenerSeen: (isThere: Bool, at: Instant)?
+    /// The last sample of the process tree.
+    package internal(set) var usage: ProcessUsage?
+
+    init(_ spec: ServiceSpec) { self.spec = spec }
+
+    package var name: String { spec.name }
+    /// What clients reach: the running incarnation's spec, else the registered one.
+    package var reachable: ServiceSpec { live ?? spec }
+    /// Somebody else runs it.
+    package var isExternal: Bool { spec.command == nil && !machine.isAlive }
+}
+
+/// Somebody who waits for a start, for a limited time.
+@ReactorActor
+final class StartWaiter: TimerHandler {
+    /// What the wait ended with.
+    enum Outcome: Sendable {
+        case answered(ServiceMachine.StartAnswer)
+        case timedOut
+        /// The daemon ends; the program goes on.
+        case daemonEnds
+    }
+
+    private let reactor: Reactor
+    private var continuation: CheckedContinuation<Outcome, Never>?
+    private var timer = TimerHandle.none
+
+    init(
+        _ continuation: CheckedContinuation<Outcome, Never>, timeout: Duration,
+        on reactor: Reactor
+    ) {
+        self.continuation = continuation
+        self.reactor = reactor
+        timer = reactor.timers.schedule(at: reactor.now + timeout, self)
+    }
+
+    /// Only the spawn is waited for.
+    var endsAtSpawn = false
+    var isOver: Bool { continuation == nil }
+
+    func finish(_ outcome: Outcome) {
+        reactor.timers.cancel(timer)
+        continuation?.resume(returning: outcome)
+        continuation = nil
+    }
+
+    func timerFired(_ tag: UInt32) { finish(.timedOut) }
+}

@@ -1,0 +1,244 @@
+// The body of POST /v1/services: a merge patch (RFC 7396) on the service of that name. Absent
+// fields keep, null clears, unknown ones are ignored and named in `warnings`. Everything that can
+// be wrong with a spec is found here, before anything is changed.
+
+/// A registration as it was sent, checked field by field.
+package struct ServicePatch: Sendable {
+    /// What one field says.
+    enum Field<Value: Sendable>: Sendable {
+        case absent
+        case null
+        case value(Value)
+    }
+
+    package let name: String
+    var port = Field<Int>.absent
+    var command = Field<String>.absent
+    var directory = Field<String>.absent
+    var group = Field<String>.absent
+    var ready = Field<String>.absent
+    var environment = Field<[String: String]>.absent
+    var dependsOn = Field<[String]>.absent
+    var restart = Field<RestartPolicy>.absent
+    /// Notes for the answer: unknown fields.
+    package var warnings: [String] = []
+
+    /// The longest command, and the most bytes of all variables together: what fits into one
+    /// message to a monitor with room to spare.
+    static let commandMost = 32 * 1_024
+    static let environmentMost = 96 * 1_024
+    static let nameMost = 128
+
+    private static let known: Set<String> = [
+        "name", "port", "cmd", "cwd", "group", "ready", "env", "dependsOn", "restart",
+    ]
+
+    /// Throws `invalid_spec` naming the field, what it is and what it has to be.
+    package init(_ fields: [String: JSONValue]) throws(APIError) {
+        name = try ServicePatch.name(fields["name"])
+        port = try ServicePatch.port(fields["port"])
+        command = try ServicePatch.text("cmd", fields["cmd"], most: ServicePatch.commandMost)
+        directory = try ServicePatch.directory(fields["cwd"])
+        group = try ServicePatch.group(fields["group"])
+        ready = try ServicePatch.ready(fields["ready"])
+        environment = try ServicePatch.environment(fields["env"])
+        dependsOn = try ServicePatch.dependencies(fields["dependsOn"], of: name)
+        restart = try ServicePatch.restart(fields["restart"])
+        for key in fields.keys.sorted().prefix(16) where !ServicePatch.known.contains(key) {
+            warnings.append("unknown field '\(key.prefix(64))' was ignored")
+        }
+    }
+
+    /// The spec after this patch. `old` is nil for a new service, which has to name its port.
+    package func applied(to old: ServiceSpec?, daemonPorts: Set<Int>) throws(APIError) -> ServiceSpec {
+        var spec = old ?? ServiceSpec(name: name)
+        if case .absent = port, old == nil {
+            throw .invalid(
+                "the field 'port' is missing",
+                hint: "give the port the service listens on, or null for a worker without one")
+        }
+        spec.port = port.merged(into: spec.port)
+        spec.command = command.merged(into: spec.command)
+        spec.directory = directory.merged(into: spec.directory)
+        spec.group = group.merged(into: spec.group)
+        spec.ready = ready.merged(into: spec.ready)
+        spec.environment = environment.merged(into: spec.environment) ?? [:]
+        spec.dependsOn = dependsOn.merged(into: spec.dependsOn) ?? []
+        spec.restart = restart.merged(into: spec.restart) ?? .onFailure
+        if let port = spec.port, daemonPorts.contains(port) {
+            throw .invalid(
+                "port \(port) is the daemon's own", hint: "choose another port for '\(name)'")
+        }
+        return spec
+    }
+
+    // MARK: Fields
+
+    private static func wrong(_ field: String, _ value: JSONValue, _ wanted: String) -> APIError {
+        .invalid("the field '\(field)' is \(value.kind), not \(wanted)", hint: "see docs/api.md")
+    }
+
+    private static func name(_ value: JSONValue?) throws(APIError) -> String {
+        guard let value else {
+            throw .invalid("the field 'name' is missing", hint: "name the service")
+        }
+        guard case .string(let name) = value else { throw wrong("name", value, "a string") }
+        try check(name: name)
+        return name
+    }
+
+    /// 1 to 128 bytes, no control characters, no `@` or `:` in front, not only digits.
+    package static func check(name: String) throws(APIError) {
+        let hint = "use lower-case letters, digits, '-' and '_', such as 'jobs-server'"
+        guard !name.isEmpty, name.utf8.count <= nameMost else {
+            throw .invalid("a name has 1 to \(nameMost) bytes", hint: hint)
+        }
+        guard !hasControl(name) else {
+            throw .invalid("the name contains control characters", hint: hint)
+        }
+        guard !name.hasPrefix("@"), !name.hasPrefix(":"), name != ".", name != ".." else {
+            throw .invalid("'\(name)' cannot be a service's name", hint: hint)
+        }
+        guard name.utf8.contains(where: { !(0x30...0x39).contains($0) }) else {
+            throw .invalid("'\(name)' is a number, which would mean a port", hint: hint)
+        }
+    }
+
+    private static func hasControl(_ text: String) -> Bool {
+        text.unicodeScalars.contains {
+            $0.value < 0x20 || (0x7F...0x9F).contains($0.value) || $0.value == 0x2028
+                || $0.value == 0x2029
+        }
+    }
+
+    private static func port(_ value: JSONValue?) throws(APIError) -> Field<Int> {
+        guard let value else { return .absent }
+        switch value {
+        case .null: return .null
+        case .integer(let port) where (1...65_535).contains(port): return .value(Int(port))
+        case .integer, .number:
+            throw .invalid(
+                "the field 'port' is out of range", hint: "a port is a number from 1 to 65535")
+        default: throw wrong("port", value, "a number from 1 to 65535")
+        }
+    }
+
+    private static func text(
+        _ field: String, _ value: JSONValue?, most: Int
+    ) throws(APIError) -> Field<String> {
+        guard let value else { return .absent }
+        switch value {
+        case .null: return .null
+        case .string(let text):
+            guard !text.isEmpty, text.utf8.count <= most, !text.utf8.contains(0) else {
+                throw .invalid(
+                    "the field '\(field)' has to have 1 to \(most) bytes and no NUL",
+                    hint: "send null to clear it")
+            }
+            return .value(text)
+        default: throw wrong(field, value, "a string")
+        }
+    }
+
+    private static func directory(_ value: JSONValue?) throws(APIError) -> Field<String> {
+        let field = try text("cwd", value, most: 4_095)
+        if case .value(let path) = field, !path.hasPrefix("/") {
+            throw .invalid(
+                "the field 'cwd' is not an absolute path", hint: "give a path that starts with /")
+        }
+        return field
+    }
+
+    private static func group(_ value: JSONValue?) throws(APIError) -> Field<String> {
+        let field = try text("group", value, most: nameMost)
+        if case .value(let group) = field {
+            guard group.hasPrefix("@"), group.utf8.count > 1, !hasControl(group) else {
+                throw .invalid(
+                    "the field 'group' has to start with @", hint: "such as \"@jobs\"")
+            }
+        }
+        return field
+    }
+
+    private static func ready(_ value: JSONValue?) throws(APIError) -> Field<String> {
+        let field = try text("ready", value, most: 2_048)
+        if case .value(let url) = field, case .failure(let why) = ReadyURL.parse(url) {
+            throw .invalid("the field 'ready' \(why.words)", hint: why.hint)
+        }
+        return field
+    }
+
+    private static func environment(
+        _ value: JSONValue?
+    ) throws(APIError) -> Field<[String: String]> {
+        guard let value else { return .absent }
+        if value == .null { return .null }
+        guard case .object(let items) = value else { throw wrong("env", value, "an object") }
+        var variables: [String: String] = [:]
+        var bytes = 0
+        for (key, item) in items {
+            guard case .string(let text) = item else {
+                throw wrong("env.\(key.prefix(64))", item, "a string")
+            }
+            guard !key.isEmpty, !key.contains("="), !key.utf8.contains(0), !text.utf8.contains(0)
+            else {
+                throw .invalid(
+                    "'\(key.prefix(64))' cannot be a variable's name, or its value has a NUL",
+                    hint: "a name is not empty and has no '='")
+            }
+            bytes += key.utf8.count + text.utf8.count + 2
+            variables[key] = text
+        }
+        guard bytes <= environmentMost, variables.count <= 1_024 else {
+            throw .invalid(
+                "the field 'env' has more than \(environmentMost) bytes or 1024 variables",
+                hint: "keep large values in a file")
+        }
+        return .value(variables)
+    }
+
+    private static func dependencies(
+        _ value: JSONValue?, of name: String
+    ) throws(APIError) -> Field<[String]> {
+        guard let value else { return .absent }
+        if value == .null { return .null }
+        guard case .array(let items) = value, items.count <= 256 else {
+            throw wrong("dependsOn", value, "an array of at most 256 names")
+        }
+        var names: [String] = []
+        for item in items {
+            guard case .string(let other) = item else {
+                throw wrong("dependsOn", item, "a service's name")
+            }
+            try check(name: other)
+            guard other != name else {
+                throw .invalid(
+                    "'\(name)' depends on itself", hint: "remove it from 'dependsOn'")
+            }
+            if !names.contains(other) { names.append(other) }
+        }
+        return .value(names)
+    }
+
+    private static func restart(_ value: JSONValue?) throws(APIError) -> Field<RestartPolicy> {
+        guard let value else { return .absent }
+        if value == .null { return .null }
+        guard case .string(let text) = value, let policy = RestartPolicy(rawValue: text) else {
+            throw .invalid(
+                "the field 'restart' is none of never, on-failure, always",
+                hint: "the default is on-failure")
+        }
+        return .value(policy)
+    }
+}
+
+extension ServicePatch.Field {
+    /// Absent keeps, null clears, a value replaces.
+    func merged(into old: Value?) -> Value? {
+        switch self {
+        case .absent: old
+        case .null: nil
+        case .value(let value): value
+        }
+    }
+}

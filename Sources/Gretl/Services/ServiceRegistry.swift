@@ -1,0 +1,135 @@
+// All services by name: registration, removal, look-up. What is acknowledged is committed first;
+// memory changes after the commit, so that a failed one leaves nothing behind. Keeps the table of
+// finished resolve answers up to date.
+
+package import NetCore
+
+/// The registered services.
+@ReactorActor
+package final class ServiceRegistry {
+    private var services: [String: Service] = [:]
+    private let store: ServiceStore
+    private let supervisor: Supervisor
+    private let locks = NameLocks()
+    private let commonHeaders: [UInt8]
+    private let servicesMost: Int
+    package private(set) var resolutions = ResolveTable()
+    /// Ports the daemon itself listens on.
+    package var daemonPorts: Set<Int> = []
+
+    package init(
+        store: ServiceStore, supervisor: Supervisor, commonHeaders: String, servicesMost: Int
+    ) {
+        self.store = store
+        self.supervisor = supervisor
+        self.commonHeaders = Array(commonHeaders.utf8)
+        self.servicesMost = servicesMost
+        supervisor.changed = { [weak self] in self?.render($0) }
+    }
+
+    /// Fills the registry from storage.
+    package func load() async throws(StorageError) {
+        for spec in try await store.all() { add(Service(spec)) }
+    }
+
+    private func add(_ service: Service) {
+        services[service.name] = service
+        render(service)
+    }
+
+    package func find(_ name: String) -> Service? { services[name] }
+
+    /// Finds a service or throws `unknown_service`.
+    package func get(_ name: String) throws(APIError) -> Service {
+        guard let service = services[name] else { throw .unknownService(name) }
+        return service
+    }
+
+    /// All services, sorted by name.
+    package var all: [Service] { services.values.sorted { $0.name < $1.name } }
+    package var count: Int { services.count }
+
+    // MARK: Changes
+
+    /// Creates or updates the service a patch names.
+    package func register(_ patch: ServicePatch) async throws(APIError) -> Service {
+        try await locks.withLock(patch.name) { () async throws(APIError) -> Service in
+            let old = services[patch.name]
+            guard old != nil || services.count < servicesMost else {
+                throw .invalid(
+                    "\(servicesMost) services are registered, which is the limit",
+                    hint: "remove some with 'gr rm', or raise limits.services")
+            }
+            let spec = try patch.applied(to: old?.spec, daemonPorts: daemonPorts)
+            if spec != old?.spec { try await save(spec) }
+            // A removal of the same name waits for this lock: `old` is still the registered one.
+            let service = old ?? Service(spec)
+            service.spec = spec
+            if old == nil { services[spec.name] = service }
+            render(service)
+            return service
+        }
+    }
+
+    private func save(_ spec: ServiceSpec) async throws(APIError) {
+        do throws(StorageError) { try await store.save(spec) } catch { throw .storage(error) }
+    }
+
+    /// Stops the service if it runs, then forgets it.
+    package func remove(_ name: String, grace: Duration) async throws(APIError) {
+        try await locks.withLock(name) { () async throws(APIError) in
+            let service = try get(name)
+            // A start may slip in between the stop and the commit: stop until nothing runs.
+            for _ in 0..<8 where service.machine.isAlive {
+                await supervisor.stop(service, grace: grace)
+            }
+            do throws(StorageError) { try await store.remove(name) } catch { throw .storage(error) }
+            if service.machine.isAlive { await supervisor.stop(service, grace: .zero) }
+            services[name] = nil
+            resolutions.remove(name)
+        }
+    }
+
+    // MARK: What clients see
+
+    /// The status of a service now. That of a service others run follows its port.
+    package func status(of service: Service) -> String {
+        guard service.isExternal, let port = service.spec.port else {
+            return service.machine.status
+        }
+        let now = SystemTime.shared.now()
+        if let seen = service.listenerSeen, now - seen.at < ServiceRegistry.listenerSeenFor {
+            return seen.isThere ? "running" : "stopped"
+        }
+        let isThere = supervisor.isTaken(port)
+        service.listenerSeen = (isThere, now)
+        return isThere ? "running" : "stopped"
+    }
+
+    /// How long the look at a port is believed.
+    private static let listenerSeenFor = Duration.milliseconds(200)
+
+    private func render(_ service: Service) {
+        guard services[service.name] === service else { return }
+        let response = ServiceView.resolution(service, status: status(of: service))
+        resolutions.set(
+            service.name, PreparedAnswer(response, common: commonHeaders),
+            isExternal: service.isExternal)
+    }
+}
+
+extension APIError {
+    /// What storage said no to.
+    static func storage(_ error: StorageError) -> APIError {
+        switch error {
+        case .full:
+            APIError(
+                .storageFull, "the change could not be stored: the disk is full",
+                hint: "free some space; nothing was changed")
+        default:
+            APIError(
+                .internal, "the change could not be stored: \(error)",
+                hint: "nothing was changed; see the daemon's log")
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// Services as JSON: the object of GET /v1/services, the short answers of start and stop, and the
+// finished answer of resolve. The shape is stable: what is not known is null. Values of variables
+// are secrets more often than not: only their names are shown.
+
+package import NetCore
+
+/// Renders services.
+@ReactorActor
+package struct ServiceView {
+    let logPath: (String) -> String
+
+    /// The object of list and get.
+    package func write(
+        _ service: Service, status: String, warnings: [String] = [], into json: inout JSONText
+    ) {
+        let spec = service.spec
+        json.beginObject()
+        json.field("name", spec.name)
+        json.field("port", service.reachable.port)
+        json.field("group", spec.group)
+        json.field("status", status)
+        json.field("pid", service.program?.pid)
+        json.field("url", service.reachable.url)
+        json.field("startedAt", service.program.map { Timestamp.text(milliseconds: $0.startedAt) })
+        json.field("cpu", service.usage.map { ($0.cores * 1_000).rounded() / 1_000 })
+        json.field("rssMB", service.usage.map { $0.residentBytes >> 20 })
+        json.field("cmd", spec.command)
+        json.field("cwd", spec.directory)
+        json.field("ready", spec.ready)
+        json.field("dependsOn", spec.dependsOn)
+        json.field("restart", spec.restart.rawValue)
+        json.field("env", spec.environment.keys.sorted())
+        let exit = service.machine.isAlive ? nil : service.machine.lastExit
+        json.field("exitCode", exit?.exitCode)
+        json.field("signal", exit?.signal.map(SignalName.text))
+        json.field("stopReason", stopReason(service))
+        json.field("lastProbe", service.lastProbe)
+        json.field("logFile", spec.command == nil ? nil : logPath(spec.name))
+        if !warnings.isEmpty { json.field("warnings", warnings) }
+        json.endObject()
+    }
+
+    private func stopReason(_ service: Service) -> String? {
+        guard !service.machine.isAlive else { return nil }
+        if let failure = service.failure { return failure }
+        guard let exit = service.machine.lastExit else { return nil }
+        if exit.requested { return "stopped on request" }
+        if let signal = exit.signal { return "killed by \(SignalName.text(signal))" }
+        return exit.exitCode == 0 ? "ended by itself" : "exit code \(exit.exitCode)"
+    }
+
+    /// The answer of resolve: what SDKs read on every request.
+    package static func resolution(_ service: Service, status: String) -> Response {
+        var json = JSONText()
+        json.beginObject()
+        json.field("name", service.spec.name)
+        json.field("url", service.reachable.url)
+        json.field("port", service.reachable.port)
+        json.field("status", status)
+        json.endObject()
+        return Response(status: 200, body: json.bytes)
+    }
+}
+
+/// Signals by name.
+package enum SignalName {
+    private static let names = [
+        1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT",
+        7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2",
+        13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
+    ]
+
+    /// `SIGKILL` for 9; `SIG35` for one without a name.
+    package static func text(_ number: Int32) -> String { names[Int(number)] ?? "SIG\(number)" }
+}

@@ -1,0 +1,41 @@
+// The schema, as the steps that led to it. Forward only: a step that was released is never changed,
+// a new one is added below. Read by DatabaseFile when it opens the file.
+
+/// One step, from the version before to `version`.
+package struct Migration: Sendable {
+    package let version: Int64
+    package let sql: String
+
+    package init(version: Int64, sql: String) {
+        self.version = version
+        self.sql = sql
+    }
+}
+
+/// All steps, oldest first.
+package enum Migrations {
+    package static let all: [Migration] = [
+        Migration(
+            version: 1,
+            sql: """
+                CREATE TABLE services(
+                    name TEXT PRIMARY KEY NOT NULL,
+                    port INTEGER CHECK (port BETWEEN 1 AND 65535),
+                    command TEXT,
+                    directory TEXT,
+                    service_group TEXT,
+                    ready TEXT,
+                    environment TEXT NOT NULL,
+                    depends_on TEXT NOT NULL,
+                    restart TEXT NOT NULL CHECK (restart IN ('never', 'on-failure', 'always')),
+                    root TEXT,
+                    created_at INTEGER NOT NULL,
+                    updated_at INTEGER NOT NULL
+                ) STRICT;
+                CREATE TABLE meta(
+                    key TEXT PRIMARY KEY NOT NULL,
+                    value TEXT NOT NULL
+                ) STRICT, WITHOUT ROWID;
+                """)
+    ]
+}

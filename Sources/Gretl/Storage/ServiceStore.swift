@@ -1,0 +1,118 @@
+// The registered services, on disk. Written by the routes before they answer, read once at start.
+
+import FoundationEssentials
+package import NetCore
+
+/// Saves and loads service specs.
+@ReactorActor
+package final class ServiceStore {
+    /// A row: the spec, and what the store knows beside it.
+    package struct Record: Sendable, Equatable {
+        package var spec: ServiceSpec
+        /// The folder of the gr.toml it came from; nil when it was registered by hand.
+        package var root: String?
+        /// Milliseconds since 1970.
+        package var createdAt: Int64
+        package var updatedAt: Int64
+    }
+
+    private let database: Database
+    private let time: any TimeSource
+
+    package init(_ database: Database, time: any TimeSource = SystemTime.shared) {
+        self.database = database
+        self.time = time
+    }
+
+    /// Inserts or replaces the spec of that name; durable on return. A nil `root` keeps the one
+    /// that is stored.
+    package func save(_ spec: ServiceSpec, root: String? = nil) async throws(StorageError) {
+        let now = time.wallNanoseconds() / 1_000_000
+        let environment = try Self.json(spec.environment)
+        let dependsOn = try Self.json(spec.dependsOn)
+        let values: [SQLiteValue] = [
+            .text(spec.name), .integer(orNull: spec.port), .text(orNull: spec.command),
+            .text(orNull: spec.directory), .text(orNull: spec.group), .text(orNull: spec.ready),
+            .text(environment), .text(dependsOn), .text(spec.restart.rawValue),
+            .text(orNull: root), .integer(now),
+        ]
+        try await database.write { connection throws(SQLiteError) in
+            try connection.run(
+                """
+                INSERT INTO services(name, port, command, directory, service_group, ready,
+                    environment, depends_on, restart, root, created_at, updated_at)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)
+                ON CONFLICT(name) DO UPDATE SET port = excluded.port, command = excluded.command,
+                    directory = excluded.directory, service_group = excluded.service_group,
+                    ready = excluded.ready, environment = excluded.environment,
+                    depends_on = excluded.depends_on, restart = excluded.restart,
+                    root = coalesce(excluded.root, root), updated_at = excluded.updated_at
+                """, values)
+        }
+    }
+
+    /// Forgets the service; true when there was one. Durable on return.
+    @discardableResult
+    package func remove(_ name: String) async throws(StorageError) -> Bool {
+        try await database.write { connection throws(SQLiteError) in
+            try connection.run("DELETE FROM services WHERE name = ?1", [.text(name)])
+            return connection.changes > 0
+        }
+    }
+
+    /// Every spec, sorted by name.
+    package func all() async throws(StorageError) -> [ServiceSpec] {
+        try await records().map(\.spec)
+    }
+
+    /// Every row, sorted by name (by its bytes).
+    package func records() async throws(StorageError) -> [Record] {
+        try await database.read { connection throws(SQLiteError) in
+            try connection.rows(
+                """
+                SELECT name, port, command, directory, service_group, ready, environment,
+                    depends_on, restart, root, created_at, updated_at
+                FROM services ORDER BY name
+                """
+            ) { row throws(SQLiteError) in try Self.record(row) }
+        }
+    }
+
+    private nonisolated static func record(_ row: SQLiteRow) throws(SQLiteError) -> Record {
+        var spec = ServiceSpec(name: row.text(0) ?? "")
+        spec.port = row.integer(1).flatMap { Int(exactly: $0) }
+        spec.command = row.text(2)
+        spec.directory = row.text(3)
+        spec.group = row.text(4)
+        spec.ready = row.text(5)
+        guard let environment = decode([String: String].self, row.text(6)),
+            let dependsOn = decode([String].self, row.text(7)),
+            let restart = RestartPolicy(rawValue: row.text(8) ?? "")
+        else {
+            throw SQLiteConnection.unreadable("the row of service \"\(spec.name)\"")
+        }
+        spec.environment = environment
+        spec.dependsOn = dependsOn
+        spec.restart = restart
+        return Record(
+            spec: spec, root: row.text(9), createdAt: row.integer(10) ?? 0,
+            updatedAt: row.integer(11) ?? 0)
+    }
+
+    private static func json(_ value: some Encodable) throws(StorageError) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do {
+            return String(decoding: try encoder.encode(value), as: UTF8.self)
+        } catch {
+            throw .other("cannot encode: \(error)")
+        }
+    }
+
+    private nonisolated static func decode<Value: Decodable>(
+        _ type: Value.Type, _ text: String?
+    ) -> Value? {
+        guard let text else { return nil }
+        return try? JSONDecoder().decode(type, from: Data(text.utf8))
+    }
+}

@@ -1,0 +1,85 @@
+// The small files of the run directory. `ID.new` says that a monitor is being started: without it a
+// daemon that comes up in the milliseconds between the start of a monitor and the moment it can be
+// found would miss it. `ID.sock` and `ID.exit` are the monitor's.
+
+import Glibc
+
+/// Names and contents of the run directory.
+package enum RunFiles {
+    /// What is known of one incarnation.
+    package struct Found: Sendable, Equatable {
+        package var id: String
+        package var hasIntent = false
+        package var hasSocket = false
+        package var hasRecord = false
+    }
+
+    /// Says that the monitor `id` is about to be started.
+    static func writeIntent(_ id: String, in directory: Int32) {
+        let descriptor = unsafe openat(
+            directory, "\(id).new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// The monitor can be found by its socket now, or is gone.
+    static func removeIntent(_ id: String, in directory: Int32) {
+        _ = unsafe unlinkat(directory, "\(id).new", 0)
+    }
+
+    /// Forgets everything of an incarnation.
+    static func removeAll(_ id: String, in directory: Int32) {
+        for suffix in ["new", "sock", "exit"] { _ = unsafe unlinkat(directory, "\(id).\(suffix)", 0) }
+    }
+
+    /// Whether the monitor's socket is there.
+    static func hasSocket(_ id: String, in directory: Int32) -> Bool {
+        unsafe faccessat(directory, "\(id).sock", F_OK, 0) == 0
+    }
+
+    /// Everything in the run directory, by incarnation.
+    static func scan(_ path: String) -> [Found] {
+        guard let folder = unsafe opendir(path) else { return [] }
+        defer { unsafe closedir(folder) }
+        var found: [String: Found] = [:]
+        for _ in 0..<200_000 {
+            guard let entry = unsafe readdir(folder) else { break }
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+            }
+            let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+            guard parts.count == 2, isID(parts[0]) else { continue }
+            let id = String(parts[0])
+            switch parts[1] {
+            case "new": found[id, default: Found(id: id)].hasIntent = true
+            case "sock": found[id, default: Found(id: id)].hasSocket = true
+            case "exit": found[id, default: Found(id: id)].hasRecord = true
+            default: continue
+            }
+        }
+        return found.values.sorted { $0.id < $1.id }
+    }
+
+    private static func isID(_ text: Substring) -> Bool {
+        text.utf8.count == 16
+            && text.utf8.allSatisfy {
+                (0x30...0x39).contains($0) || (0x61...0x66).contains($0)
+            }
+    }
+
+    /// The exit record of an incarnation: its one line as key=value pairs.
+    static func readRecord(_ id: String, in directory: Int32) -> [String: String]? {
+        let descriptor = unsafe openat(directory, "\(id).exit", O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 4_096)
+        let count = unsafe read(descriptor, &bytes, bytes.count)
+        guard count > 0 else { return nil }
+        var fields: [String: String] = [:]
+        let text = String(decoding: bytes.prefix(count), as: UTF8.self)
+        for pair in text.split(whereSeparator: { $0 == " " || $0 == "\n" }) {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { fields[String(parts[0])] = String(parts[1]) }
+        }
+        return fields
+    }
+}

@@ -1,0 +1,99 @@
+// Wall time as people and the API read it: RFC 3339, whole seconds, numeric local offset. Used by
+// events, answers and the log. The offset comes from the C library and is kept for a quarter of an
+// hour of wall time, since zones change on such borders only; the calendar is computed here.
+
+import Glibc
+import Synchronization
+
+/// RFC 3339 text.
+package enum Timestamp {
+    private struct CachedOffset {
+        var quarter = Int64.min
+        var seconds = 0
+    }
+
+    private static let cache = Mutex(CachedOffset())
+    /// 0000-01-01 and 9999-12-31 with a day to spare: four digits are all the format has.
+    private static let range: ClosedRange<Int64> = -62_167_132_800...253_402_214_400
+
+    /// `2026-11-23T06:00:00+01:00` for milliseconds since 1970; years outside 0 to 9999 are held at
+    /// the ends.
+    package static func text(milliseconds: Int64) -> String {
+        let instant = clamp(floorDivide(milliseconds, 1_000))
+        return text(seconds: instant, offset: localOffset(at: instant))
+    }
+
+    /// `seconds` since 1970 in the zone `offset` seconds east of Greenwich.
+    static func text(seconds: Int64, offset: Int) -> String {
+        // Whole minutes, for the text as for the shift: what is printed is the same instant.
+        let minutes = offset / 60
+        let local = clamp(seconds) + Int64(minutes * 60)
+        let days = floorDivide(local, 86_400)
+        let second = Int(local - days * 86_400)
+        let (year, month, day) = civilDate(daysSince1970: days)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(25)
+        append(year / 100, to: &bytes)
+        append(year % 100, to: &bytes)
+        bytes.append(UInt8(ascii: "-"))
+        append(month, to: &bytes)
+        bytes.append(UInt8(ascii: "-"))
+        append(day, to: &bytes)
+        bytes.append(UInt8(ascii: "T"))
+        append(second / 3_600, to: &bytes)
+        bytes.append(UInt8(ascii: ":"))
+        append(second / 60 % 60, to: &bytes)
+        bytes.append(UInt8(ascii: ":"))
+        append(second % 60, to: &bytes)
+        bytes.append(UInt8(ascii: minutes < 0 ? "-" : "+"))
+        append(abs(minutes) / 60, to: &bytes)
+        bytes.append(UInt8(ascii: ":"))
+        append(abs(minutes) % 60, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func append(_ number: Int, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / 10 % 10))
+        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
+    }
+
+    private static func clamp(_ seconds: Int64) -> Int64 {
+        min(max(seconds, range.lowerBound), range.upperBound)
+    }
+
+    private static func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
+        let quotient = value / divisor
+        return value % divisor < 0 ? quotient - 1 : quotient
+    }
+
+    /// Gregorian date, counted in eras of 400 years that begin on 1 March.
+    private static func civilDate(daysSince1970: Int64) -> (year: Int, month: Int, day: Int) {
+        let shifted = daysSince1970 + 719_468
+        let era = floorDivide(shifted, 146_097)
+        let dayOfEra = Int(shifted - era * 146_097)
+        let yearOfEra =
+            (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        let year = yearOfEra + Int(era) * 400 + (month <= 2 ? 1 : 0)
+        return (year, month, day)
+    }
+
+    private static func localOffset(at seconds: Int64) -> Int {
+        let quarter = floorDivide(seconds, 900)
+        return cache.withLock { cached in
+            if cached.quarter == quarter { return cached.seconds }
+            var time = time_t(quarter * 900)
+            // Holds a pointer to the zone's name, which is not touched.
+            var parts = unsafe tm()
+            // Looks whether the zone of the machine was changed meanwhile.
+            tzset()
+            // Both pointers are to locals; a failure leaves the offset 0, which is UTC.
+            _ = unsafe localtime_r(&time, &parts)
+            cached = CachedOffset(quarter: quarter, seconds: unsafe parts.tm_gmtoff)
+            return cached.seconds
+        }
+    }
+}

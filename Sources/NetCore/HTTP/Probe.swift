@@ -1,0 +1,138 @@
+// One look at a service: connects to a loopback address and, when a request is given, reads the
+// status line of the answer. Everything non-blocking on the reactor, with one deadline. Redirects
+// are not followed and the body is not read: a status is all a ready check needs.
+
+internal import CEpoll
+import Glibc
+internal import HTTPParser
+
+/// A single connection attempt with an optional HTTP request.
+@ReactorActor
+package final class Probe: EventHandler {
+    /// What was found out.
+    package enum Outcome: Equatable, Sendable {
+        /// Connected; no request was asked for.
+        case connected
+        case status(Int)
+        /// In the words of the kernel or of the parser.
+        case failed(String)
+    }
+
+    private let reactor: Reactor
+    private let finished: (Outcome) -> Void
+    private var descriptor: Int32 = -1
+    private var registration = Registration.none
+    private var timer = TimerHandle.none
+    private var request: [UInt8]?
+    private var answer: [UInt8] = []
+    private var scan = HeadScan()
+    private var isConnected = false
+    private var isDone = false
+
+    /// Starts at once. `finished` is called exactly once unless `cancel` comes first, never from
+    /// inside this initialiser.
+    package init(
+        _ address: SocketAddress, request: [UInt8]?, timeout: Duration, on reactor: Reactor,
+        finished: @escaping (Outcome) -> Void
+    ) {
+        self.reactor = reactor
+        self.request = request
+        self.finished = finished
+        timer = reactor.timers.schedule(at: reactor.now + timeout, self)
+        let result = unsafe address.withRaw {
+            unsafe cepoll_connect($0, Int32(SOCK_STREAM.rawValue), &descriptor)
+        }
+        guard descriptor >= 0, result == 0 || result == -EINPROGRESS else {
+            failSoon(SystemError("connect", result))
+            return
+        }
+        do throws(SystemError) {
+            registration = try reactor.register(descriptor, .writable, self)
+        } catch { failSoon(error) }
+    }
+
+    private var soon: String?
+
+    private func failSoon(_ error: SystemError) {
+        soon = SystemError.text(error.code)
+        reactor.runNextTurn(self)
+    }
+
+    package func ready(_ mask: EventMask) {
+        guard !isDone else { return }
+        guard isConnected else { return connected() }
+        readAnswer()
+    }
+
+    private func connected() {
+        let error = cepoll_socket_error(descriptor)
+        guard error == 0 else { return finish(.failed(SystemError.text(-error))) }
+        isConnected = true
+        guard let request else { return finish(.connected) }
+        let moved = unsafe request.withUnsafeBufferPointer {
+            unsafe cepoll_send(descriptor, $0.baseAddress, $0.count)
+        }
+        // A fresh socket takes a few hundred bytes whole.
+        guard moved == request.count else { return finish(.failed("the request was not taken")) }
+        do throws(SystemError) {
+            try reactor.change(registration, .readable)
+        } catch { finish(.failed(error.description)) }
+    }
+
+    private func readAnswer() {
+        var bytes = [UInt8](repeating: 0, count: 4_096)
+        let moved = unsafe bytes.withUnsafeMutableBufferPointer {
+            unsafe cepoll_read(descriptor, $0.baseAddress, $0.count)
+        }
+        if moved < 0, SystemError("read", moved).kind == .wouldBlock { return }
+        guard moved > 0 else {
+            let why = moved == 0 ? "closed without an answer" : SystemError.text(Int32(-moved))
+            return finish(.failed(why))
+        }
+        answer += bytes.prefix(moved)
+        parseAnswer()
+    }
+
+    private func parseAnswer() {
+        // An interim answer (1xx) is followed by the real one.
+        for _ in 0..<4 {
+            var head = ResponseHead()
+            switch head.parse(answer.span, scan: &scan, limits: HeadLimits()) {
+            case .incomplete: return
+            case .invalid(let failure):
+                return finish(.failed("no HTTP answer: \(failure.explanation)"))
+            case .complete(let length):
+                guard head.status < 200 else { return finish(.status(head.status)) }
+                answer.removeFirst(length)
+                scan = HeadScan()
+            }
+        }
+        finish(.failed("only interim answers"))
+    }
+
+    private func finish(_ outcome: Outcome) {
+        guard !isDone else { return }
+        cancel()
+        finished(outcome)
+    }
+
+    /// Ends without a result.
+    package func cancel() {
+        guard !isDone else { return }
+        isDone = true
+        reactor.timers.cancel(timer)
+        reactor.deregister(registration)
+        Descriptor.close(descriptor)
+        descriptor = -1
+    }
+}
+
+extension Probe: TimerHandler, DeferredHandler {
+    package func timerFired(_ tag: UInt32) {
+        finish(.failed(isConnected ? "no answer in time" : "no connection in time"))
+    }
+
+    package func runDeferred() {
+        if let soon { finish(.failed(soon)) }
+    }
+}

@@ -1,0 +1,69 @@
+// Starting helpers and reaping them. The only children of the daemon are its own programs (one
+// gr-monitor for each service); users' programs are the monitors' children. Exits arrive as SIGCHLD,
+// which coalesces: `reapAll` loops until the kernel has no more.
+
+internal import CEpoll
+import Glibc
+
+/// The children of this process.
+@ReactorActor
+package final class ChildProcesses {
+    /// How a child ended: its exit code, or the signal that killed it.
+    package enum Ending: Equatable, Sendable {
+        case exited(Int32)
+        case killed(signal: Int32)
+    }
+
+    private var endings: [Int32: (Ending) -> Void] = [:]
+    /// The soft descriptor limit children get back (the daemon raises its own).
+    package var descriptorLimit: UInt64 = 0
+
+    package init() {}
+
+    package var count: Int { endings.count }
+
+    /// Starts `path` with exactly `descriptors` as 0, 1, 2..., a clean signal state and only the
+    /// environment given. `ended` is called in the reactor's turn. Throws what exec said.
+    @discardableResult
+    package func start(
+        _ path: String, arguments: [String], environment: [String], descriptors: [Int32],
+        ended: @escaping (Ending) -> Void
+    ) throws(SystemError) -> Int32 {
+        let limit = descriptorLimit
+        let pid = unsafe withCStrings(arguments) { arguments in
+            unsafe withCStrings(environment) { environment in
+                unsafe descriptors.withUnsafeBufferPointer { descriptors in
+                    unsafe cepoll_spawn(
+                        path, arguments, environment, descriptors.baseAddress,
+                        Int32(descriptors.count), limit, nil)
+                }
+            }
+        }
+        guard pid > 0 else { throw SystemError("start a program", pid) }
+        endings[pid] = ended
+        return pid
+    }
+
+    /// Collects every ended child; to be called on SIGCHLD.
+    package func reapAll() {
+        // Bounded by the number of children there can be; ends at 0 (none ended) or ECHILD.
+        for _ in 0..<100_000 {
+            var code: Int32 = 0
+            let pid = unsafe cepoll_reap(&code)
+            guard pid > 0 else { return }
+            let ended = endings.removeValue(forKey: pid)
+            ended?(code >= 0 ? .exited(code) : .killed(signal: -code))
+        }
+    }
+
+    /// Calls `body` with a NULL-terminated array of C strings that live until it returns.
+    private func withCStrings<Value>(
+        _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Value
+    ) -> Value {
+        let copies = unsafe strings.map { unsafe strdup($0) }
+        defer { unsafe copies.forEach { unsafe free($0) } }
+        var pointers = unsafe copies.map { unsafe UnsafePointer($0) }
+        unsafe pointers.append(nil)
+        return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
+    }
+}

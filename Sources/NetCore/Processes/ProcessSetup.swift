@@ -1,0 +1,21 @@
+// What a long-lived process sets for itself once, before it starts threads or children.
+
+internal import CEpoll
+
+/// Settings of this process.
+package enum ProcessSetup {
+    /// A write to a closed socket is an error code from now on, never a signal.
+    package static func ignoreBrokenPipes() { _ = cepoll_ignore_sigpipe() }
+
+    /// No core dump and no debugger of the same user: secrets are in memory.
+    package static func harden() { _ = cepoll_harden_process() }
+
+    /// Raises the soft descriptor limit to the hard one; the answer is what children get back, and
+    /// what is allowed now.
+    package static func raiseDescriptorLimit() -> (previous: UInt64, now: UInt64) {
+        var previous: UInt64 = 0
+        var now: UInt64 = 0
+        guard unsafe cepoll_raise_descriptor_limit(&previous, &now) == 0 else { return (0, 1_024) }
+        return (previous, now)
+    }
+}

@@ -1,0 +1,46 @@
+"""Builds the C programs of perf/ into .build/perf and knows where everything stands.
+
+Used by every script before it starts anything. It never builds gr: that is `make release`, and a
+measurement of a stale or debug build would be worse than none, so a missing binary is said aloud.
+"""
+
+import os
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+OUTPUT = os.path.join(ROOT, ".build", "perf")
+DEFAULT_GR = os.path.join(ROOT, ".build", "release", "gr")
+
+LOAD = os.path.join(ROOT, "perf", "load")
+HEADERS = [os.path.join(LOAD, name) for name in ("client.h", "reply.h")]
+FLAGS = ["-std=gnu11", "-O3", "-Wall", "-Wextra", "-Werror"]
+COUNTER = os.path.join(ROOT, "Benchmarks", "CAllocationCounter", "allocation_counter.c")
+
+PROGRAMS = {
+    "limit": ([os.path.join(LOAD, "limit.c")], []),
+    "load": ([os.path.join(LOAD, "load.c"), os.path.join(LOAD, "reply.c")], []),
+    "idle": ([os.path.join(LOAD, "idle.c"), os.path.join(LOAD, "reply.c")], []),
+    "startup": ([os.path.join(LOAD, "startup.c"), os.path.join(LOAD, "reply.c")], []),
+    "allocation_counter.so": ([COUNTER], ["-shared", "-fPIC"]),
+}
+
+
+def program(name):
+    """The path of one of PROGRAMS, compiled when a source is newer than it."""
+    sources, flags = PROGRAMS[name]
+    path = os.path.join(OUTPUT, name)
+    newest = max(os.path.getmtime(source) for source in sources + HEADERS)
+    if not os.path.exists(path) or os.path.getmtime(path) < newest:
+        os.makedirs(OUTPUT, exist_ok=True)
+        subprocess.run(["cc", *FLAGS, *flags, "-o", path, *sources], check=True)
+    return path
+
+
+def find_gr(path):
+    """The absolute path of gr, or None after a word on stderr when it is not there."""
+    path = os.path.abspath(path)
+    if os.access(path, os.X_OK):
+        return path
+    print(f"no gr at {path}: only the limit and the peers are measured", file=sys.stderr)
+    return None
