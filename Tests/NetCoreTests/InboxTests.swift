@@ -2,6 +2,7 @@
 
 import CEpoll
 import Glibc
+import Synchronization
 import TestSupport
 import Testing
 
@@ -50,29 +51,38 @@ struct InboxTests {
         }
     }
 
-    @Test("no wake-up is lost in twenty thousand posts from four threads")
+    @Test("no wake-up is lost in sixty thousand posts from four threads")
     func noLostWakeUps() async throws {
         try await looped(isManual: false) { loop in
             let inbox = loop.inbox
             let counter = Counter()
+            let stop = Progress()
             let threads = try (0..<4).map { _ in
                 try startThread {
-                    for round in 0..<5_000 {
-                        inbox.post(.work { counter.value += 1 })
-                        // Now and then the loop gets to sleep.
-                        if round % 8 == 0 { sched_yield() }
-                        if round % 64 == 0 { usleep(50) }
+                    let done = Progress()
+                    for round in 1...15_000 {
+                        inbox.post(
+                            .work {
+                                counter.value += 1
+                                done.count.add(1, ordering: .relaxed)
+                            })
+                        // Once all wait for theirs, the loop gets to sleep.
+                        while done.count.load(ordering: .relaxed) < round {
+                            if stop.count.load(ordering: .relaxed) > 0 { return }
+                            sched_yield()
+                        }
                     }
                 }
             }
             var longest = Duration.zero
-            while counter.value < 20_000, longest < .seconds(2) {
+            while counter.value < 60_000, longest < .seconds(2) {
                 let before = SystemTime.shared.now()
                 loop.reactor.turn(waitingAtMost: .seconds(2))
                 longest = max(longest, SystemTime.shared.now() - before)
             }
+            stop.count.add(1, ordering: .relaxed)
             for thread in threads { pthread_join(thread, nil) }
-            #expect(counter.value == 20_000)
+            #expect(counter.value == 60_000)
             #expect(longest < .seconds(2), "the loop slept over a post")
         }
     }
@@ -94,6 +104,10 @@ struct InboxTests {
         }
         #expect(isHome)
     }
+}
+
+private final class Progress: Sendable {
+    let count = Atomic<Int>(0)
 }
 
 @ReactorActor

@@ -159,7 +159,7 @@ final class Stage {
         application.dropLaters()
         server.drain {}
         turn { server.connectionCount == 0 }
-        // Whoever has only half left (an answer outstanding, a lingering close) runs into a deadline.
+        // Whoever is still there (an answer outstanding, a lingering close) runs into a deadline.
         for _ in 0..<4 where server.connectionCount > 0 {
             time.advance(by: .seconds(100))
             settle()
