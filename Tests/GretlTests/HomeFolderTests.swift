@@ -105,20 +105,15 @@ import Testing
         #expect(throws: FileError.self) { try home.readPrivateFile("token", limit: 2) }
     }
 
-    @Test func aFullDiskIsAnErrorWithThePathAndLeavesTheOldFile() throws {
-        guard geteuid() == 0 else { return }
-        let mount = folder.file("small")
-        #expect(unsafe mkdir(mount, 0o700) == 0)
-        guard unsafe Glibc.mount("tmpfs", mount, "tmpfs", 0, "size=64k,mode=700") == 0 else {
-            return
-        }
-        defer { _ = unsafe umount2(mount, 2) }
-        let home = try HomeFolder(path: mount)
+    @Test(.enabled(if: SmallDisk.isPossible))
+    func aFullDiskIsAnErrorWithThePathAndLeavesTheOldFile() throws {
+        let disk = try #require(SmallDisk(kilobytes: 64))
+        let home = try HomeFolder(path: disk.path)
         try home.writePrivateFile("file", [1])
         let error = try #require(throws: FileError.self) {
             try home.writePrivateFile("file", [UInt8](repeating: 7, count: 200_000))
         }
-        #expect(error.reason == .full && error.path == "\(mount)/file")
+        #expect(error.reason == .full && error.path == "\(disk.path)/file")
         #expect(try home.readPrivateFile("file", limit: 10) == [1])
     }
 

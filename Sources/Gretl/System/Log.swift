@@ -83,17 +83,23 @@ package final class Log: Sendable {
     package func record(
         _ level: LogLevel, _ message: StaticString, _ fields: @autoclosure () -> Fields = [:]
     ) {
+        let text = message.description
+        let admitted: (suppressed: Int, dropped: Int)? = state.withLock { state in
+            guard level <= state.level,
+                let suppressed = state.limiter.admit(text, at: time.now())
+            else { return nil }
+            return (suppressed, state.dropped)
+        }
+        guard let admitted else { return }
+        // Outside the lock: a description may be slow, or say something itself.
+        var values = fields().map { ($0.key, "\($0.value)") }
+        if admitted.suppressed > 0 { values.append(("suppressed", "\(admitted.suppressed)")) }
+        if admitted.dropped > 0 { values.append(("dropped", "\(admitted.dropped)")) }
+        let line = LogLine.bytes(
+            milliseconds: time.wallNanoseconds() / 1_000_000, level: level, message: text,
+            fields: values)
         state.withLock { state in
-            guard level <= state.level else { return }
-            let text = message.description
-            guard let suppressed = state.limiter.admit(text, at: time.now()) else { return }
-            var extra: [(String, String)] = []
-            if suppressed > 0 { extra.append(("suppressed", "\(suppressed)")) }
-            if state.dropped > 0 { extra.append(("dropped", "\(state.dropped)")) }
-            let line = LogLine.bytes(
-                milliseconds: time.wallNanoseconds() / 1_000_000, level: level, message: text,
-                fields: fields().map { ($0.key, "\($0.value)") } + extra)
-            if write(line) { state.dropped = 0 } else { state.dropped += 1 }
+            if write(line) { state.dropped -= admitted.dropped } else { state.dropped += 1 }
         }
     }
 
