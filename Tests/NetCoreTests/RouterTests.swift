@@ -8,16 +8,16 @@ import Testing
 @Suite("Router")
 struct RouterTests {
     private func makeRouter() -> Router {
-        var router = Router()
-        router.add(.get, "/", route: 0)
-        router.add(.get, "/v1/services", route: 1)
-        router.add(.post, "/v1/services", route: 2)
-        router.add(.get, "/v1/services/{name}", route: 3)
-        router.add(.delete, "/v1/services/{name}", route: 4)
-        router.add(.post, "/v1/services/{name}/start", route: 5)
-        router.add(.get, "/v1/services/events", route: 6)
-        router.add(.get, "/a/{x}/b/{y}/c/{z}", route: 7)
-        return router
+        Router([
+            (.get, "/", 0),
+            (.get, "/v1/services", 1),
+            (.post, "/v1/services", 2),
+            (.get, "/v1/services/{name}", 3),
+            (.delete, "/v1/services/{name}", 4),
+            (.post, "/v1/services/{name}/start", 5),
+            (.get, "/v1/services/events", 6),
+            (.get, "/a/{x}/b/{y}/c/{z}", 7),
+        ])
     }
 
     private func look(_ method: HTTPMethod, _ path: String) -> (Router.Outcome, [String]) {

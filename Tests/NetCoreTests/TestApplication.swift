@@ -9,7 +9,17 @@ import HTTPParser
 final class TestApplication: HTTPApplication {
     enum Route: Int { case fixed, echo, later, large, never, drain }
 
-    private var router = Router()
+    private let router = Router([
+        (.get, "/fixed", Route.fixed.rawValue),
+        (.get, "/fixed/{name}", Route.fixed.rawValue),
+        (.post, "/echo", Route.echo.rawValue),
+        (.put, "/echo", Route.echo.rawValue),
+        (.get, "/later/{name}", Route.later.rawValue),
+        (.post, "/later", Route.later.rawValue),
+        (.get, "/large", Route.large.rawValue),
+        (.get, "/never", Route.never.rawValue),
+        (.post, "/drain", Route.drain.rawValue),
+    ])
     /// Exchanges put off by /later, oldest first.
     private(set) var laters: [(later: Later, path: String)] = []
     private var nevers: [Later] = []
@@ -18,18 +28,6 @@ final class TestApplication: HTTPApplication {
     /// Called for /drain, before its answer.
     var onDrain: () -> Void = {}
     static let large = [UInt8](repeating: 0x78, count: 1 << 20)
-
-    init() {
-        router.add(.get, "/fixed", route: Route.fixed.rawValue)
-        router.add(.get, "/fixed/{name}", route: Route.fixed.rawValue)
-        router.add(.post, "/echo", route: Route.echo.rawValue)
-        router.add(.put, "/echo", route: Route.echo.rawValue)
-        router.add(.get, "/later/{name}", route: Route.later.rawValue)
-        router.add(.post, "/later", route: Route.later.rawValue)
-        router.add(.get, "/large", route: Route.large.rawValue)
-        router.add(.get, "/never", route: Route.never.rawValue)
-        router.add(.post, "/drain", route: Route.drain.rawValue)
-    }
 
     func mark(local: SocketAddress, peer: SocketAddress) -> UInt8 { 0 }
 

@@ -16,10 +16,11 @@ package final class Application: HTTPApplication {
     private let gate: Gate
     private let owners: SocketOwners?
     private let uid: UInt32
-    package var routes: RouteTable?
+    private let routes: RouteTable
 
     /// `owners` is nil when the peer check is switched off.
-    package init(gate: Gate, owners: SocketOwners?, uid: UInt32) {
+    package init(gate: Gate, routes: RouteTable, owners: SocketOwners?, uid: UInt32) {
+        self.routes = routes
         self.gate = gate
         self.owners = owners
         self.uid = uid
@@ -44,7 +45,6 @@ package final class Application: HTTPApplication {
             exchange.reply(error.response)
             return false
         }
-        guard let routes else { return refuse(exchange, .daemonBusy("the daemon is starting")) }
         let outcome = exchange.withHead { bytes in
             routes.router.match(
                 exchange.method, bytes, path: exchange.target.path,
@@ -60,10 +60,6 @@ package final class Application: HTTPApplication {
     }
 
     package func handle(_ exchange: Exchange) {
-        guard let routes, exchange.route >= 0 else {
-            _ = refuse(exchange, .daemonBusy("the daemon is starting"))
-            return
-        }
         routes.routes[exchange.route].handler(exchange)
     }
 

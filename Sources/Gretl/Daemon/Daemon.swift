@@ -106,7 +106,7 @@ package final class Daemon {
         self.supervisor = supervisor
         let database = try await openDatabase()
         let registry = ServiceRegistry(
-            store: ServiceStore(database), supervisor: supervisor,
+            on: reactor, store: ServiceStore(database), supervisor: supervisor,
             commonHeaders: Application.commonHeaders, servicesMost: configuration.limits.services)
         self.registry = registry
         do throws(StorageError) { try await registry.load() } catch {
@@ -164,8 +164,8 @@ package final class Daemon {
         rules.origins = Set(configuration.corsOrigins)
         rules.token = configuration.token.map { Array($0.reveal().utf8) }
         let application = Application(
-            gate: Gate(rules), owners: configuration.peerCheck ? owners : nil,
-            uid: ProcessFacts.uid)
+            gate: Gate(rules), routes: makeRoutes(registry, supervisor),
+            owners: configuration.peerCheck ? owners : nil, uid: ProcessFacts.uid)
         self.application = application
         let server = HTTPServer(
             on: reactor, application: application, commonHeaders: Application.commonHeaders,
@@ -175,7 +175,6 @@ package final class Daemon {
         registry.daemonPorts = Set(addresses.map { Int($0.port) })
         let urls = addresses.map { "http://\($0.description)" }
         supervisor.environment.daemonURL = urls.first ?? ""
-        application.routes = makeRoutes(registry, supervisor)
         do throws(FileError) { try home.writeAddress(urls) } catch {
             throw StartFailure(message: error.message)
         }
@@ -191,7 +190,7 @@ package final class Daemon {
                 registry: registry, supervisor: supervisor,
                 statistics: ProcessStatistics(background: background, on: reactor),
                 view: ServiceView(logPath: { home.logPath(service: $0) })),
-            resolve: ResolveRoute(registry: registry),
+            resolve: ResolveRoute(registry: registry, reactor: reactor),
             daemon: DaemonRoutes(reactor: reactor, server: { [weak self] in self?.server }))
     }
 

@@ -79,8 +79,8 @@ package final class Gate {
             // Only HTTP/1.0 may leave it out, and no browser speaks that.
             return nil
         }
+        if !lastHost.isEmpty, exchange.isEqual(range, lastHost) { return nil }
         let isKnown = exchange.withHead { bytes in
-            if equal(bytes, range, lastHost) { return true }
             guard let value = HostValue.parse(bytes, range),
                 isAllowed(exchange.text(value.host).lowercased(), value.kind)
             else { return false }
@@ -239,16 +239,6 @@ package final class Gate {
         String(text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }.prefix(80).map {
             Character($0)
         })
-    }
-
-    private func equal(_ bytes: Span<UInt8>, _ range: ByteRange, _ other: [UInt8]) -> Bool {
-        guard Int(range.count) == other.count, range.end <= bytes.count, !other.isEmpty else {
-            return false
-        }
-        for index in 0..<other.count where bytes[range.lower + index] != other[index] {
-            return false
-        }
-        return true
     }
 
     private func copy(_ bytes: Span<UInt8>, _ range: ByteRange) -> [UInt8] {

@@ -10,12 +10,12 @@ package struct Route {
     package let method: HTTPMethod
     /// As in `/v1/services/{name}/start`.
     package let pattern: String
-    let handler: (Exchange) -> Void
+    let handler: @ReactorActor (Exchange) -> Void
 }
 
 /// The routes and their handlers.
 @ReactorActor
-package struct RouteTable {
+package final class RouteTable {
     package let routes: [Route]
     let router: Router
 
@@ -31,10 +31,7 @@ package struct RouteTable {
             Route(method: .post, pattern: "/v1/services/{name}/stop", handler: services.stop),
             Route(method: .get, pattern: "/v1/resolve/{name}", handler: resolve.resolve),
         ]
-        var router = Router()
-        for (index, route) in routes.enumerated() {
-            router.add(route.method, route.pattern, route: index)
-        }
-        self.router = router
+        router = Router(
+            routes.enumerated().map { ($0.element.method, $0.element.pattern, $0.offset) })
     }
 }

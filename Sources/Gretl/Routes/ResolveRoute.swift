@@ -9,13 +9,16 @@ package import NetCore
 @ReactorActor
 package struct ResolveRoute {
     let registry: ServiceRegistry
+    let reactor: Reactor
 
     func resolve(_ exchange: Exchange) {
         let range = exchange.parameters[0]
-        let found = exchange.withHead { bytes in
-            registry.resolutions.find(bytes.extracting(range.lower..<min(range.end, bytes.count)))
+        let now = reactor.now
+        let answer = exchange.withHead { bytes in
+            registry.resolutions.find(
+                bytes.extracting(range.lower..<min(range.end, bytes.count)), at: now)
         }
-        if let found, !found.isExternal { return exchange.reply(found.answer) }
+        if let answer { return exchange.reply(answer) }
         resolveSlowly(exchange)
     }
 
@@ -28,6 +31,7 @@ package struct ResolveRoute {
         guard let service = registry.find(name) ?? byPort(name) else {
             return exchange.reply(APIError.unknownService(name).response)
         }
+        registry.render(service)
         exchange.reply(ServiceView.resolution(service, status: registry.status(of: service)))
     }
 

@@ -5,96 +5,128 @@
 package import NetCore
 
 /// Finished answers of GET /v1/resolve/{name}.
+@safe  // owns its memory: `entries` holds `count` values, `places` indices below it or -1
 @ReactorActor
 package struct ResolveTable: ~Copyable {
     private struct Entry {
         var hash: UInt64
         var name: [UInt8]
         var answer: PreparedAnswer
-        /// The answer depends on who listens now (services that others run).
-        var isExternal: Bool
+        /// From then on the answer has to be looked at again (services that others run).
+        var goodUntil: Instant
     }
 
-    /// Indices into `entries`, -1 for empty; twice as many as entries at least.
-    private var places: [Int32]
-    private var entries: [Entry] = []
+    // Memory of its own and no arrays: a look-up through an array property counts references.
+    private var entries: UnsafeMutablePointer<Entry>
+    private var entriesRoom = 64
+    package private(set) var count = 0
+    /// Twice as many as entries at least, a power of two.
+    private var places: UnsafeMutablePointer<Int32>
+    private var placeMask = 127
     /// Names are chosen by users: a fixed hash could be flooded.
     private let seed: UInt64
 
     package init(seed: UInt64 = .random(in: .min ... .max)) {
         self.seed = seed
-        places = [Int32](repeating: -1, count: 64)
+        unsafe entries = .allocate(capacity: 64)
+        unsafe places = .allocate(capacity: 128)
+        unsafe places.initialize(repeating: -1, count: 128)
     }
 
-    package var count: Int { entries.count }
+    deinit {
+        unsafe entries.deinitialize(count: count)
+        unsafe entries.deallocate()
+        unsafe places.deallocate()
+    }
 
-    /// The answer for `name`, nil when unknown. `isExternal` tells that it may be out of date.
+    /// The answer for `name`, nil when unknown or no longer good at `now`.
     @inline(__always)
-    package func find(_ name: Span<UInt8>) -> (answer: PreparedAnswer, isExternal: Bool)? {
-        let hash = hash(name)
-        var place = Int(truncatingIfNeeded: hash) & (places.count - 1)
-        // Ends: at least half of the places are empty.
-        while true {
-            let index = Int(places[place])
-            guard index >= 0 else { return nil }
-            if entries[index].hash == hash, isEqual(entries[index].name, name) {
-                return (entries[index].answer, entries[index].isExternal)
-            }
-            place = (place + 1) & (places.count - 1)
-        }
+    package func find(_ name: Span<UInt8>, at now: Instant) -> PreparedAnswer? {
+        let index = index(of: name, hash(name))
+        guard index >= 0, unsafe entries[index].goodUntil > now else { return nil }
+        return unsafe entries[index].answer
     }
 
     /// Sets or replaces the answer for `name`.
-    package mutating func set(_ name: String, _ answer: PreparedAnswer, isExternal: Bool) {
+    package mutating func set(_ name: String, _ answer: PreparedAnswer, goodUntil: Instant) {
         let bytes = Array(name.utf8)
         let hash = hash(bytes.span)
-        if let index = entries.firstIndex(where: { $0.hash == hash && $0.name == bytes }) {
-            entries[index].answer = answer
-            entries[index].isExternal = isExternal
+        let known = index(of: bytes.span, hash)
+        guard known < 0 else {
+            unsafe entries[known].answer = answer
+            unsafe entries[known].goodUntil = goodUntil
             return
         }
-        entries.append(Entry(hash: hash, name: bytes, answer: answer, isExternal: isExternal))
-        rebuildIfFull()
-        insert(entries.count - 1)
+        if count == entriesRoom { grow() }
+        let entry = Entry(hash: hash, name: bytes, answer: answer, goodUntil: goodUntil)
+        unsafe (entries + count).initialize(to: entry)
+        count += 1
+        place(count - 1)
     }
 
     /// Forgets `name`.
     package mutating func remove(_ name: String) {
         let bytes = Array(name.utf8)
-        guard let index = entries.firstIndex(where: { $0.name == bytes }) else { return }
-        entries.swapAt(index, entries.count - 1)
-        entries.removeLast()
-        rebuild(places.count)
-    }
-
-    private mutating func insert(_ index: Int) {
-        var place = Int(truncatingIfNeeded: entries[index].hash) & (places.count - 1)
-        while places[place] >= 0 { place = (place + 1) & (places.count - 1) }
-        places[place] = Int32(index)
-    }
-
-    private mutating func rebuildIfFull() {
-        guard entries.count * 2 > places.count else { return }
-        rebuild(places.count * 2, skippingLast: true)
-    }
-
-    private mutating func rebuild(_ capacity: Int, skippingLast: Bool = false) {
-        places = [Int32](repeating: -1, count: capacity)
-        for index in 0..<(entries.count - (skippingLast ? 1 : 0)) { insert(index) }
+        let index = index(of: bytes.span, hash(bytes.span))
+        guard index >= 0 else { return }
+        count -= 1
+        let last = unsafe (entries + count).move()
+        if index != count { unsafe entries[index] = last }
+        placeAll()
     }
 
     @inline(__always)
-    private func isEqual(_ left: [UInt8], _ right: Span<UInt8>) -> Bool {
-        guard left.count == right.count else { return false }
-        for index in 0..<left.count where left[index] != right[index] { return false }
-        return true
+    private func index(of name: Span<UInt8>, _ hash: UInt64) -> Int {
+        var place = Int(truncatingIfNeeded: hash) & placeMask
+        // Ends: at least half of the places are empty.
+        while true {
+            let index = Int(unsafe places[place])
+            guard index >= 0 else { return -1 }
+            if unsafe entries[index].hash == hash, isEqual(index, name) { return index }
+            place = (place + 1) & placeMask
+        }
+    }
+
+    private mutating func place(_ index: Int) {
+        var place = Int(truncatingIfNeeded: unsafe entries[index].hash) & placeMask
+        while unsafe places[place] >= 0 { place = (place + 1) & placeMask }
+        unsafe places[place] = Int32(index)
+    }
+
+    private mutating func placeAll() {
+        unsafe places.update(repeating: -1, count: placeMask + 1)
+        for index in 0..<count { place(index) }
+    }
+
+    private mutating func grow() {
+        let bigger = UnsafeMutablePointer<Entry>.allocate(capacity: entriesRoom * 2)
+        unsafe bigger.moveInitialize(from: entries, count: count)
+        unsafe entries.deallocate()
+        unsafe entries = bigger
+        entriesRoom *= 2
+        unsafe places.deallocate()
+        unsafe places = .allocate(capacity: entriesRoom * 2)
+        placeMask = entriesRoom * 2 - 1
+        unsafe places.initialize(repeating: -1, count: entriesRoom * 2)
+        placeAll()
+    }
+
+    @inline(__always)
+    private func isEqual(_ index: Int, _ name: Span<UInt8>) -> Bool {
+        unsafe entries[index].name.withUnsafeBufferPointer { known in
+            guard known.count == name.count else { return false }
+            for place in 0..<known.count where unsafe known[place] != name[place] {
+                return false
+            }
+            return true
+        }
     }
 
     /// FNV-1a with a seed, and a final mix so that the low bits depend on every byte.
     @inline(__always)
     private func hash(_ bytes: Span<UInt8>) -> UInt64 {
         var hash = 0xcbf2_9ce4_8422_2325 ^ seed
-        for index in 0..<bytes.count {
+        for index in bytes.indices {
             hash = (hash ^ UInt64(bytes[index])) &* 0x100_0000_01b3
         }
         hash ^= hash >> 32

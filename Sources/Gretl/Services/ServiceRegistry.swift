@@ -8,6 +8,7 @@ package import NetCore
 @ReactorActor
 package final class ServiceRegistry {
     private var services: [String: Service] = [:]
+    private let reactor: Reactor
     private let store: ServiceStore
     private let supervisor: Supervisor
     private let locks = NameLocks()
@@ -18,8 +19,10 @@ package final class ServiceRegistry {
     package var daemonPorts: Set<Int> = []
 
     package init(
-        store: ServiceStore, supervisor: Supervisor, commonHeaders: String, servicesMost: Int
+        on reactor: Reactor, store: ServiceStore, supervisor: Supervisor, commonHeaders: String,
+        servicesMost: Int
     ) {
+        self.reactor = reactor
         self.store = store
         self.supervisor = supervisor
         self.commonHeaders = Array(commonHeaders.utf8)
@@ -97,7 +100,7 @@ package final class ServiceRegistry {
         guard service.isExternal, let port = service.spec.port else {
             return service.machine.status
         }
-        let now = SystemTime.shared.now()
+        let now = reactor.now
         if let seen = service.listenerSeen, now - seen.at < ServiceRegistry.listenerSeenFor {
             return seen.isThere ? "running" : "stopped"
         }
@@ -107,14 +110,17 @@ package final class ServiceRegistry {
     }
 
     /// How long the look at a port is believed.
-    private static let listenerSeenFor = Duration.milliseconds(200)
+    private static let listenerSeenFor = Duration.milliseconds(500)
 
-    private func render(_ service: Service) {
+    /// Renders the resolve answer of a service anew.
+    package func render(_ service: Service) {
         guard services[service.name] === service else { return }
         let response = ServiceView.resolution(service, status: status(of: service))
+        let isFollowed = service.isExternal && service.spec.port != nil
         resolutions.set(
             service.name, PreparedAnswer(response, common: commonHeaders),
-            isExternal: service.isExternal)
+            goodUntil: isFollowed
+                ? reactor.now + ServiceRegistry.listenerSeenFor : .distantFuture)
     }
 }
 

@@ -2,6 +2,7 @@
 // valid only while `admit` or `handle` runs, and what a handler keeps it must copy. A handler that
 // answers later takes a `Later`, which is harmless when the client has left meanwhile.
 
+import Glibc
 package import HTTPParser
 
 /// The request being handled.
@@ -11,8 +12,10 @@ package final class Exchange {
     private enum State { case idle, open, answered, later }
 
     private var state = State.idle
-    private(set) var connection: HTTPConnection?
-    private unowned let server: HTTPServer
+    // Held by the reactor while one of its handlers runs, and an exchange lives no longer.
+    private unowned(unsafe) var connection: HTTPConnection?
+    // The server owns this object and outlives it.
+    private unowned(unsafe) let server: HTTPServer
     private var head = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     private var bodyBytes = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     /// The method of the request line.
@@ -30,7 +33,7 @@ package final class Exchange {
     private var closes = false
     private var isHTTP10 = false
 
-    init(server: HTTPServer) { self.server = server }
+    init(server: HTTPServer) { unsafe self.server = server }
 
     // MARK: For the connection
 
@@ -38,7 +41,7 @@ package final class Exchange {
         _ connection: HTTPConnection, head: UnsafeBufferPointer<UInt8>,
         method: HTTPMethod, target: RequestTarget, closes: Bool, isHTTP10: Bool, bodyMost: Int
     ) {
-        self.connection = connection
+        unsafe self.connection = connection
         unsafe self.head = head
         unsafe bodyBytes = UnsafeBufferPointer(start: nil, count: 0)
         self.method = method
@@ -61,7 +64,7 @@ package final class Exchange {
 
     func end() {
         state = .idle
-        connection = nil
+        unsafe connection = nil
         unsafe head = UnsafeBufferPointer(start: nil, count: 0)
         unsafe bodyBytes = UnsafeBufferPointer(start: nil, count: 0)
     }
@@ -69,7 +72,7 @@ package final class Exchange {
     // MARK: The request
 
     /// The application's mark of the connection (`HTTPApplication.mark`).
-    package var connectionMark: UInt8 { connection?.mark ?? 0 }
+    package var connectionMark: UInt8 { unsafe connection?.mark ?? 0 }
 
     /// Calls `body` with the bytes of the head, which all ranges index.
     @inline(__always)
@@ -77,11 +80,23 @@ package final class Exchange {
         unsafe body(Span(_unsafeElements: head))
     }
 
+    /// Whether a part of the head is exactly `bytes`.
+    @inline(__always)
+    package func isEqual(_ range: ByteRange, _ bytes: [UInt8]) -> Bool {
+        guard Int(range.count) == bytes.count, unsafe range.end <= head.count else { return false }
+        return unsafe bytes.withUnsafeBufferPointer { bytes in
+            guard let left = bytes.baseAddress, let right = unsafe head.baseAddress else {
+                return true
+            }
+            return unsafe memcmp(left, right + range.lower, bytes.count) == 0
+        }
+    }
+
     /// The value of a header, nil when absent.
-    package func range(of header: KnownHeader) -> ByteRange? { server.head.value(of: header) }
+    package func range(of header: KnownHeader) -> ByteRange? { unsafe server.head.value(of: header) }
 
     /// How many lines of that name the head has.
-    package func count(of header: KnownHeader) -> Int { server.head.count(of: header) }
+    package func count(of header: KnownHeader) -> Int { unsafe server.head.count(of: header) }
 
     /// The value of a header as text; bytes that are not UTF-8 are replaced.
     package func text(of header: KnownHeader) -> String? { range(of: header).map(text) }
@@ -126,7 +141,7 @@ package final class Exchange {
 
     /// Whether the head announces a body of at least one byte.
     package var declaresBody: Bool {
-        switch server.head.framing {
+        switch unsafe server.head.framing {
         case .none: false
         case .length(let count): count > 0
         case .chunked: true
@@ -141,7 +156,7 @@ package final class Exchange {
 
     /// Answers with finished bytes. The hot path: no allocation.
     package func reply(_ answer: PreparedAnswer) {
-        guard state == .open, let connection else { return }
+        guard state == .open, let connection = unsafe connection else { return }
         state = .answered
         connection.write(
             answer, isHead: method == .head, closes: closes, isHTTP10: isHTTP10,
@@ -150,14 +165,14 @@ package final class Exchange {
 
     /// Answers.
     package func reply(_ response: Response) {
-        reply(PreparedAnswer(response, common: server.commonHeaders))
+        unsafe reply(PreparedAnswer(response, common: server.commonHeaders))
     }
 
     /// Puts the answer off. The connection reads no further request until it is given.
     package func later() -> Later {
         precondition(state == .open, "an exchange is answered once")
         state = .later
-        let connection = connection!
+        let connection = unsafe connection!
         return Later(
             connection: connection, number: connection.beginLater(), isHead: method == .head,
             closes: closes, isHTTP10: isHTTP10, additional: additionalHeaders)

@@ -30,6 +30,8 @@ package final class HTTPConnection: EventHandler {
         static let tailScheduled = Flags(rawValue: 1)
         /// `runDeferred` is due for the output.
         static let flushScheduled = Flags(rawValue: 2)
+        /// The turn is this connection's: its answers gather in `server.answers`.
+        static let inTurn = Flags(rawValue: 4)
         /// Close when everything is sent.
         static let closing = Flags(rawValue: 8)
         /// Close only after the client had time to read the answer.
@@ -131,7 +133,7 @@ package final class HTTPConnection: EventHandler {
     /// Answers what is complete in the input buffer, then flushes and keeps the rest.
     private func process() {
         let input = server.input
-        server.turnOwner = self
+        flags.insert(.inTurn)
         tail = nil
         var position = 0
         var requests = 0
@@ -339,15 +341,18 @@ package final class HTTPConnection: EventHandler {
         _ answer: PreparedAnswer, isHead: Bool, closes: Bool, isHTTP10: Bool, additional: [UInt8]
     ) {
         guard phase != .closed else { return }
+        let date = server.currentDate()
+        let end = isHead ? answer.headCount : answer.chunk.count
+        // The hot path: one copy of the finished bytes, then the date in its place.
+        if !closes, !isHTTP10, additional.isEmpty, flags.contains(.inTurn), output.isEmpty,
+            server.answers.append(answer.chunk, count: end, patch: date, at: answer.dateOffset)
+        {
+            return
+        }
         answer.chunk.withSpan { bytes in
-            let end = isHead ? answer.headCount : bytes.count
             write(bytes.extracting(0..<answer.dateOffset))
-            server.withDate { write($0) }
-            let rest = answer.dateOffset + HTTPServer.dateCount
-            guard closes || isHTTP10 || !additional.isEmpty else {
-                return write(bytes.extracting(rest..<end))
-            }
-            write(bytes.extracting(rest..<answer.insertOffset))
+            write(date.span)
+            write(bytes.extracting(answer.dateOffset + date.count..<answer.insertOffset))
             if closes {
                 write(HTTPConnection.closeLine.span)
             } else if isHTTP10 {
@@ -363,7 +368,7 @@ package final class HTTPConnection: EventHandler {
 
     /// Appends bytes to the turn's answers, or to the queue outside of this connection's turn.
     private func write(_ bytes: Span<UInt8>) {
-        if server.turnOwner === self, output.isEmpty {
+        if flags.contains(.inTurn), output.isEmpty {
             if server.answers.append(bytes) { return }
             spillAnswers()
         }
@@ -377,7 +382,7 @@ package final class HTTPConnection: EventHandler {
     }
 
     private func scheduleFlush() {
-        guard server.turnOwner !== self, !flags.contains(.flushScheduled) else { return }
+        guard flags.isDisjoint(with: [.inTurn, .flushScheduled]) else { return }
         flags.insert(.flushScheduled)
         server.reactor.flushAtEndOfTurn(self)
     }
@@ -432,7 +437,7 @@ package final class HTTPConnection: EventHandler {
     // MARK: The end of a turn
 
     private func finishTurn(_ rest: ByteChunk?, outOfTurn: Bool) {
-        server.turnOwner = nil
+        flags.remove(.inTurn)
         guard phase != .closed else { return server.answers.clear() }
         // What is not read when the socket closes makes the kernel send a reset, which can
         // overtake the answer.
@@ -535,7 +540,7 @@ package final class HTTPConnection: EventHandler {
 
     func closeIfIdle() {
         // In its own turn, its answers are not sent yet: `settle` closes it afterwards.
-        guard server.turnOwner !== self else { return }
+        guard !flags.contains(.inTurn) else { return }
         if phase == .head, output.isEmpty, tail == nil, !flags.contains(.flushScheduled) { close() }
     }
 
@@ -544,7 +549,7 @@ package final class HTTPConnection: EventHandler {
 
     /// What holds between turns; for tests.
     func checkInvariants() {
-        precondition(server.turnOwner == nil)
+        precondition(!flags.contains(.inTurn))
         guard phase != .closed else { return }
         let waitsToWrite = interest.contains(.writable) || flags.contains(.flushScheduled)
         precondition(output.isEmpty || waitsToWrite, "nobody will send the output")

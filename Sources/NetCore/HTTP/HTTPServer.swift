@@ -28,13 +28,11 @@ package final class HTTPServer {
 
     package let reactor: Reactor
     package let options: Options
-    unowned let application: any HTTPApplication
+    let application: any HTTPApplication
     /// Header lines of every answer.
     let commonHeaders: [UInt8]
     let input = InputBuffer()
     let answers = AnswerBuffer()
-    /// Whose turn it is: its answers gather in `answers`.
-    var turnOwner: HTTPConnection?
     var head = RequestHead()
     let headLimits: HeadLimits
     private(set) lazy var exchange = Exchange(server: self)
@@ -118,10 +116,9 @@ package final class HTTPServer {
 
     /// The Date header's value, rendered once a second.
     @inline(__always)
-    func withDate<Value>(_ body: (Span<UInt8>) -> Value) -> Value {
+    func currentDate() -> [UInt8] {
         if reactor.now >= dateGoodUntil { renderDate() }
-        let bytes = date
-        return body(bytes.span)
+        return date
     }
 
     private func renderDate() {

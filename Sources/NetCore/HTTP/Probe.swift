@@ -97,7 +97,8 @@ package final class Probe: EventHandler {
         // An interim answer (1xx) is followed by the real one.
         for _ in 0..<4 {
             var head = ResponseHead()
-            switch head.parse(answer.span, scan: &scan, limits: HeadLimits()) {
+            let bytes = answer
+            switch head.parse(bytes.span, scan: &scan, limits: HeadLimits()) {
             case .incomplete: return
             case .invalid(let failure):
                 return finish(.failed("no HTTP answer: \(failure.explanation)"))

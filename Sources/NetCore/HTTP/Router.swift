@@ -8,7 +8,7 @@ package import HTTPParser
 package typealias RouteParameters = InlineArray<3, ByteRange>
 
 /// The routes of a server.
-package struct Router {
+package final class Router {
     /// How a look-up ended.
     package enum Outcome: Equatable {
         /// The number given to `add`.
@@ -19,39 +19,84 @@ package struct Router {
     }
 
     private struct Node {
-        var literals: [(bytes: [UInt8], node: Int)] = []
+        /// Its literal children: a run of `edges`.
+        var firstEdge = 0
+        var edgeCount = 0
         var parameter = -1
         /// Route number by method, -1 where there is none.
         var routes = InlineArray<10, Int16>(repeating: -1)
     }
 
-    private var nodes = [Node()]
-
-    package init() {}
-
-    /// Adds a route. `pattern` is like `/v1/services/{name}/start`.
-    package mutating func add(_ method: HTTPMethod, _ pattern: String, route: Int) {
-        var node = 0
-        for segment in pattern.utf8.split(separator: UInt8(ascii: "/")) {
-            node = child(of: node, Array(segment))
-        }
-        precondition(nodes[node].routes[Int(method.rawValue)] < 0, "route added twice: \(pattern)")
-        nodes[node].routes[Int(method.rawValue)] = Int16(route)
+    /// A literal segment and where it leads. The bytes stand in `names`.
+    private struct Edge {
+        var start: Int
+        var count: Int
+        var node: Int
     }
 
-    private mutating func child(of node: Int, _ segment: [UInt8]) -> Int {
-        let isParameter = segment.first == UInt8(ascii: "{")
-        if isParameter, nodes[node].parameter >= 0 { return nodes[node].parameter }
-        if !isParameter, let known = nodes[node].literals.first(where: { $0.bytes == segment }) {
-            return known.node
+    // Flat memory of plain values: a look-up follows indices and counts no references.
+    private let nodes: FlatArray<Node>
+    private let edges: FlatArray<Edge>
+    private let names: FlatArray<UInt8>
+
+    /// Builds the tree of `routes`; a pattern is like `/v1/services/{name}/start`, and what is found
+    /// is the number given here.
+    package init(_ routes: [(method: HTTPMethod, pattern: String, route: Int)]) {
+        var builder = Builder()
+        for one in routes { builder.add(one.method, one.pattern, route: one.route) }
+        let (nodes, edges, names) = builder.finish()
+        self.nodes = FlatArray(nodes)
+        self.edges = FlatArray(edges)
+        self.names = FlatArray(names)
+    }
+
+    /// Gathers routes before the tree is laid flat.
+    private struct Builder {
+        private var nodes = [Node()]
+        private var edges: [(from: Int, name: [UInt8], node: Int)] = []
+
+        mutating func add(_ method: HTTPMethod, _ pattern: String, route: Int) {
+            var node = 0
+            for segment in pattern.utf8.split(separator: UInt8(ascii: "/")) {
+                node = child(of: node, Array(segment))
+            }
+            let place = Int(method.rawValue)
+            precondition(nodes[node].routes[place] < 0, "route added twice: \(pattern)")
+            nodes[node].routes[place] = Int16(route)
         }
-        nodes.append(Node())
-        if isParameter {
-            nodes[node].parameter = nodes.count - 1
-        } else {
-            nodes[node].literals.append((segment, nodes.count - 1))
+
+        private mutating func child(of node: Int, _ segment: [UInt8]) -> Int {
+            if segment.first == UInt8(ascii: "{") {
+                if nodes[node].parameter < 0 {
+                    nodes.append(Node())
+                    nodes[node].parameter = nodes.count - 1
+                }
+                return nodes[node].parameter
+            }
+            if let known = edges.first(where: { $0.from == node && $0.name == segment }) {
+                return known.node
+            }
+            nodes.append(Node())
+            edges.append((node, segment, nodes.count - 1))
+            return nodes.count - 1
         }
-        return nodes.count - 1
+
+        func finish() -> ([Node], [Edge], [UInt8]) {
+            var nodes = nodes
+            var flat: [Edge] = []
+            var names: [UInt8] = []
+            for node in nodes.indices {
+                let children = edges.filter { $0.from == node }
+                nodes[node].firstEdge = flat.count
+                nodes[node].edgeCount = children.count
+                for child in children {
+                    flat.append(
+                        Edge(start: names.count, count: child.name.count, node: child.node))
+                    names += child.name
+                }
+            }
+            return (nodes, flat, names)
+        }
     }
 
     /// Looks up `path` (offsets into `bytes`). HEAD finds the route of GET.
@@ -88,13 +133,15 @@ package struct Router {
 
     @inline(__always)
     private func literal(of node: Int, _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Int {
-        for (name, next) in nodes[node].literals where name.count == end - start {
+        let first = nodes[node].firstEdge
+        for edge in first..<first + nodes[node].edgeCount where edges[edge].count == end - start {
+            let name = edges[edge].start
             var same = true
-            for index in 0..<name.count where name[index] != bytes[start + index] {
+            for index in 0..<end - start where names[name + index] != bytes[start + index] {
                 same = false
                 break
             }
-            if same { return next }
+            if same { return edges[edge].node }
         }
         return -1
     }

@@ -75,6 +75,22 @@ final class AnswerBuffer {
         return true
     }
 
+    /// Appends the first `length` bytes of `chunk` with `patch` in place of its bytes from `offset`
+    /// on; false when there is no room.
+    @inline(__always)
+    func append(_ chunk: ByteChunk, count length: Int, patch: [UInt8], at offset: Int) -> Bool {
+        guard length <= room, length <= chunk.count, offset + patch.count <= length else {
+            return false
+        }
+        let place = unsafe memory + count
+        unsafe chunk.withBytes { unsafe place.update(from: $0.baseAddress!, count: length) }
+        unsafe patch.withUnsafeBufferPointer {
+            unsafe (place + offset).update(from: $0.baseAddress!, count: $0.count)
+        }
+        count += length
+        return true
+    }
+
     /// Sends what is there; the number of bytes taken, or a negative errno.
     func send(to descriptor: Int32) -> Int {
         unsafe cepoll_send(descriptor, memory, count)
