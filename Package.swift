@@ -12,9 +12,11 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
-    // Exclusivity is checked in debug builds, where the tests run; in release the dynamic checks
-    // of class properties cost a third of the hot path (docs/decisions/0009).
-    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
+    // Exclusivity and isolation are checked in debug builds, where the tests run; in release the
+    // dynamic checks cost a third of the hot path (docs/decisions/0009).
+    .unsafeFlags(
+        ["-enforce-exclusivity=unchecked", "-disable-actor-data-race-checks"],
+        .when(configuration: .release)),
 ]
 
 /// Settings of every C target. Faults can be injected in debug builds only (fault.c).

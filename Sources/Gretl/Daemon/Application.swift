@@ -17,10 +17,12 @@ package final class Application: HTTPApplication {
     private let owners: SocketOwners?
     private let uid: UInt32
     private let routes: RouteTable
+    private let router: Router
 
     /// `owners` is nil when the peer check is switched off.
     package init(gate: Gate, routes: RouteTable, owners: SocketOwners?, uid: UInt32) {
         self.routes = routes
+        router = routes.router
         self.gate = gate
         self.owners = owners
         self.uid = uid
@@ -45,11 +47,7 @@ package final class Application: HTTPApplication {
             exchange.reply(error.response)
             return false
         }
-        let outcome = exchange.withHead { bytes in
-            routes.router.match(
-                exchange.method, bytes, path: exchange.target.path,
-                parameters: &exchange.parameters)
-        }
+        let outcome = exchange.match(router)
         switch outcome {
         case .found(let route):
             exchange.route = route
@@ -60,7 +58,7 @@ package final class Application: HTTPApplication {
     }
 
     package func handle(_ exchange: Exchange) {
-        routes.routes[exchange.route].handler(exchange)
+        routes.handle(exchange.route, exchange)
     }
 
     package func answer(to refusal: HTTPRefusal) -> Response {

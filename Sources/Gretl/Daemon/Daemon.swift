@@ -190,7 +190,7 @@ package final class Daemon {
                 registry: registry, supervisor: supervisor,
                 statistics: ProcessStatistics(background: background, on: reactor),
                 view: ServiceView(logPath: { home.logPath(service: $0) })),
-            resolve: ResolveRoute(registry: registry, reactor: reactor),
+            resolve: ResolveRoute(registry: registry, on: reactor),
             daemon: DaemonRoutes(reactor: reactor, server: { [weak self] in self?.server }))
     }
 

@@ -37,7 +37,7 @@ package final class Gate {
 
     private let rules: Rules
     /// The Host value that passed last: most clients send the same one.
-    private var lastHost: [UInt8] = []
+    private var lastHost = FlatArray<UInt8>([])
 
     package init(_ rules: Rules) { self.rules = rules }
 
@@ -79,12 +79,12 @@ package final class Gate {
             // Only HTTP/1.0 may leave it out, and no browser speaks that.
             return nil
         }
-        if !lastHost.isEmpty, exchange.isEqual(range, lastHost) { return nil }
+        if lastHost.count > 0, exchange.isEqual(range, lastHost) { return nil }
         let isKnown = exchange.withHead { bytes in
             guard let value = HostValue.parse(bytes, range),
                 isAllowed(exchange.text(value.host).lowercased(), value.kind)
             else { return false }
-            lastHost = copy(bytes, range)
+            lastHost = FlatArray(copy(bytes, range))
             return true
         }
         guard !isKnown else { return nil }

@@ -1,37 +1,65 @@
 // Every route of the daemon on one screen: method, path, handler. docs/api.md and openapi.yaml are
-// checked against it by a test.
+// checked against it by a test. Dispatch is a switch and not a table of closures: a call through a
+// closure counts references and checks isolation for each request.
 
 package import HTTPParser
 package import NetCore
 
 /// One route.
-@ReactorActor
-package struct Route {
+package struct Route: Sendable {
+    /// What answers it.
+    package enum ID: Sendable, BitwiseCopyable, CaseIterable {
+        case health, stats
+        case listServices, registerService, getService, removeService, startService, stopService
+        case resolve
+    }
+
     package let method: HTTPMethod
     /// As in `/v1/services/{name}/start`.
     package let pattern: String
-    let handler: @ReactorActor (Exchange) -> Void
+    package let id: ID
 }
 
 /// The routes and their handlers.
 @ReactorActor
 package final class RouteTable {
-    package let routes: [Route]
-    let router: Router
+    package nonisolated static let routes = [
+        Route(method: .get, pattern: "/health", id: .health),
+        Route(method: .get, pattern: "/v1/daemon/stats", id: .stats),
+        Route(method: .get, pattern: "/v1/services", id: .listServices),
+        Route(method: .post, pattern: "/v1/services", id: .registerService),
+        Route(method: .get, pattern: "/v1/services/{name}", id: .getService),
+        Route(method: .delete, pattern: "/v1/services/{name}", id: .removeService),
+        Route(method: .post, pattern: "/v1/services/{name}/start", id: .startService),
+        Route(method: .post, pattern: "/v1/services/{name}/stop", id: .stopService),
+        Route(method: .get, pattern: "/v1/resolve/{name}", id: .resolve),
+    ]
 
-    init(services: ServiceRoutes, resolve: ResolveRoute, daemon: DaemonRoutes) {
-        routes = [
-            Route(method: .get, pattern: "/health", handler: daemon.health),
-            Route(method: .get, pattern: "/v1/daemon/stats", handler: daemon.stats),
-            Route(method: .get, pattern: "/v1/services", handler: services.list),
-            Route(method: .post, pattern: "/v1/services", handler: services.register),
-            Route(method: .get, pattern: "/v1/services/{name}", handler: services.get),
-            Route(method: .delete, pattern: "/v1/services/{name}", handler: services.remove),
-            Route(method: .post, pattern: "/v1/services/{name}/start", handler: services.start),
-            Route(method: .post, pattern: "/v1/services/{name}/stop", handler: services.stop),
-            Route(method: .get, pattern: "/v1/resolve/{name}", handler: resolve.resolve),
-        ]
-        router = Router(
-            routes.enumerated().map { ($0.element.method, $0.element.pattern, $0.offset) })
+    let router = Router(
+        RouteTable.routes.enumerated().map { ($0.element.method, $0.element.pattern, $0.offset) })
+    private let ids = FlatArray(RouteTable.routes.map(\.id))
+    private let services: ServiceRoutes
+    private let resolve: ResolveRoute
+    private let daemon: DaemonRoutes
+
+    package init(services: ServiceRoutes, resolve: ResolveRoute, daemon: DaemonRoutes) {
+        self.services = services
+        self.resolve = resolve
+        self.daemon = daemon
+    }
+
+    /// Has the handler of route number `route` answer.
+    func handle(_ route: Int, _ exchange: Exchange) {
+        switch ids[route] {
+        case .resolve: resolve.resolve(exchange)
+        case .health: daemon.health(exchange)
+        case .stats: daemon.stats(exchange)
+        case .listServices: services.list(exchange)
+        case .registerService: services.register(exchange)
+        case .getService: services.get(exchange)
+        case .removeService: services.remove(exchange)
+        case .startService: services.start(exchange)
+        case .stopService: services.stop(exchange)
+        }
     }
 }

@@ -8,14 +8,21 @@ package import NetCore
 /// Handler of the resolve route.
 @ReactorActor
 package struct ResolveRoute {
-    let registry: ServiceRegistry
-    let reactor: Reactor
+    private let registry: ServiceRegistry
+    private let table: ResolveTable
+    private let reactor: Reactor
+
+    package init(registry: ServiceRegistry, on reactor: Reactor) {
+        self.registry = registry
+        self.reactor = reactor
+        table = registry.resolutions
+    }
 
     func resolve(_ exchange: Exchange) {
         let range = exchange.parameters[0]
         let now = reactor.now
         let answer = exchange.withHead { bytes in
-            registry.resolutions.find(
+            table.find(
                 bytes.extracting(range.lower..<min(range.end, bytes.count)), at: now)
         }
         if let answer { return exchange.reply(answer) }

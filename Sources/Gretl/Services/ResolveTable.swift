@@ -6,11 +6,10 @@ package import NetCore
 
 /// Finished answers of GET /v1/resolve/{name}.
 @safe  // owns its memory: `entries` holds `count` values, `places` indices below it or -1
-@ReactorActor
-package struct ResolveTable: ~Copyable {
-    private struct Entry {
+package final class ResolveTable {
+    private struct Entry: ~Copyable {
         var hash: UInt64
-        var name: [UInt8]
+        var name: FlatArray<UInt8>
         var answer: PreparedAnswer
         /// From then on the answer has to be looked at again (services that others run).
         var goodUntil: Instant
@@ -48,7 +47,7 @@ package struct ResolveTable: ~Copyable {
     }
 
     /// Sets or replaces the answer for `name`.
-    package mutating func set(_ name: String, _ answer: PreparedAnswer, goodUntil: Instant) {
+    package func set(_ name: String, _ answer: PreparedAnswer, goodUntil: Instant) {
         let bytes = Array(name.utf8)
         let hash = hash(bytes.span)
         let known = index(of: bytes.span, hash)
@@ -58,20 +57,21 @@ package struct ResolveTable: ~Copyable {
             return
         }
         if count == entriesRoom { grow() }
-        let entry = Entry(hash: hash, name: bytes, answer: answer, goodUntil: goodUntil)
+        let entry = Entry(
+            hash: hash, name: FlatArray(bytes), answer: answer, goodUntil: goodUntil)
         unsafe (entries + count).initialize(to: entry)
         count += 1
         place(count - 1)
     }
 
     /// Forgets `name`.
-    package mutating func remove(_ name: String) {
+    package func remove(_ name: String) {
         let bytes = Array(name.utf8)
         let index = index(of: bytes.span, hash(bytes.span))
         guard index >= 0 else { return }
         count -= 1
         let last = unsafe (entries + count).move()
-        if index != count { unsafe entries[index] = last }
+        if index != count { unsafe (entries + index).pointee = last }
         placeAll()
     }
 
@@ -87,18 +87,18 @@ package struct ResolveTable: ~Copyable {
         }
     }
 
-    private mutating func place(_ index: Int) {
+    private func place(_ index: Int) {
         var place = Int(truncatingIfNeeded: unsafe entries[index].hash) & placeMask
         while unsafe places[place] >= 0 { place = (place + 1) & placeMask }
         unsafe places[place] = Int32(index)
     }
 
-    private mutating func placeAll() {
+    private func placeAll() {
         unsafe places.update(repeating: -1, count: placeMask + 1)
         for index in 0..<count { place(index) }
     }
 
-    private mutating func grow() {
+    private func grow() {
         let bigger = UnsafeMutablePointer<Entry>.allocate(capacity: entriesRoom * 2)
         unsafe bigger.moveInitialize(from: entries, count: count)
         unsafe entries.deallocate()
@@ -113,13 +113,11 @@ package struct ResolveTable: ~Copyable {
 
     @inline(__always)
     private func isEqual(_ index: Int, _ name: Span<UInt8>) -> Bool {
-        unsafe entries[index].name.withUnsafeBufferPointer { known in
-            guard known.count == name.count else { return false }
-            for place in 0..<known.count where unsafe known[place] != name[place] {
-                return false
-            }
-            return true
+        guard unsafe entries[index].name.count == name.count else { return false }
+        for place in name.indices where unsafe entries[index].name[place] != name[place] {
+            return false
         }
+        return true
     }
 
     /// FNV-1a with a seed, and a final mix so that the low bits depend on every byte.

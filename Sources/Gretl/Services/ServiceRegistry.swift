@@ -14,7 +14,7 @@ package final class ServiceRegistry {
     private let locks = NameLocks()
     private let commonHeaders: [UInt8]
     private let servicesMost: Int
-    package private(set) var resolutions = ResolveTable()
+    package let resolutions = ResolveTable()
     /// Ports the daemon itself listens on.
     package var daemonPorts: Set<Int> = []
 

@@ -14,8 +14,9 @@ package final class Exchange {
     private var state = State.idle
     // Held by the reactor while one of its handlers runs, and an exchange lives no longer.
     private unowned(unsafe) var connection: HTTPConnection?
-    // The server owns this object and outlives it.
-    private unowned(unsafe) let server: HTTPServer
+    /// The server's parsed head; the server owns this object and outlives it.
+    private let parsed: UnsafeMutablePointer<RequestHead>
+    private let commonHeaders: [UInt8]
     private var head = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     private var bodyBytes = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     /// The method of the request line.
@@ -33,7 +34,10 @@ package final class Exchange {
     private var closes = false
     private var isHTTP10 = false
 
-    init(server: HTTPServer) { unsafe self.server = server }
+    init(head: UnsafeMutablePointer<RequestHead>, commonHeaders: [UInt8]) {
+        unsafe parsed = head
+        self.commonHeaders = commonHeaders
+    }
 
     // MARK: For the connection
 
@@ -42,6 +46,7 @@ package final class Exchange {
         method: HTTPMethod, target: RequestTarget, closes: Bool, isHTTP10: Bool, bodyMost: Int
     ) {
         unsafe self.connection = connection
+        connectionMark = connection.mark
         unsafe self.head = head
         unsafe bodyBytes = UnsafeBufferPointer(start: nil, count: 0)
         self.method = method
@@ -72,7 +77,7 @@ package final class Exchange {
     // MARK: The request
 
     /// The application's mark of the connection (`HTTPApplication.mark`).
-    package var connectionMark: UInt8 { unsafe connection?.mark ?? 0 }
+    package private(set) var connectionMark: UInt8 = 0
 
     /// Calls `body` with the bytes of the head, which all ranges index.
     @inline(__always)
@@ -82,21 +87,19 @@ package final class Exchange {
 
     /// Whether a part of the head is exactly `bytes`.
     @inline(__always)
-    package func isEqual(_ range: ByteRange, _ bytes: [UInt8]) -> Bool {
+    package func isEqual(_ range: ByteRange, _ bytes: borrowing FlatArray<UInt8>) -> Bool {
         guard Int(range.count) == bytes.count, unsafe range.end <= head.count else { return false }
-        return unsafe bytes.withUnsafeBufferPointer { bytes in
-            guard let left = bytes.baseAddress, let right = unsafe head.baseAddress else {
-                return true
-            }
+        return unsafe bytes.withElements { bytes in
+            guard let left = bytes.baseAddress, let right = unsafe head.baseAddress else { return false }
             return unsafe memcmp(left, right + range.lower, bytes.count) == 0
         }
     }
 
     /// The value of a header, nil when absent.
-    package func range(of header: KnownHeader) -> ByteRange? { unsafe server.head.value(of: header) }
+    package func range(of header: KnownHeader) -> ByteRange? { unsafe parsed.pointee.value(of: header) }
 
     /// How many lines of that name the head has.
-    package func count(of header: KnownHeader) -> Int { unsafe server.head.count(of: header) }
+    package func count(of header: KnownHeader) -> Int { unsafe parsed.pointee.count(of: header) }
 
     /// The value of a header as text; bytes that are not UTF-8 are replaced.
     package func text(of header: KnownHeader) -> String? { range(of: header).map(text) }
@@ -141,7 +144,7 @@ package final class Exchange {
 
     /// Whether the head announces a body of at least one byte.
     package var declaresBody: Bool {
-        switch unsafe server.head.framing {
+        switch unsafe parsed.pointee.framing {
         case .none: false
         case .length(let count): count > 0
         case .chunked: true
@@ -151,6 +154,13 @@ package final class Exchange {
     /// The body, complete.
     package var body: [UInt8] { unsafe Array(bodyBytes) }
     package var bodyCount: Int { unsafe bodyBytes.count }
+
+    /// Looks up the route of method and path; `parameters` are set.
+    @inline(__always)
+    package func match(_ router: Router) -> Router.Outcome {
+        let bytes = unsafe Span(_unsafeElements: head)
+        return router.match(method, bytes, path: target.path, parameters: &parameters)
+    }
 
     // MARK: The answer
 
@@ -165,7 +175,7 @@ package final class Exchange {
 
     /// Answers.
     package func reply(_ response: Response) {
-        unsafe reply(PreparedAnswer(response, common: server.commonHeaders))
+        reply(PreparedAnswer(response, common: commonHeaders))
     }
 
     /// Puts the answer off. The connection reads no further request until it is given.

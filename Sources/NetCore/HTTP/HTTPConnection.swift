@@ -152,7 +152,7 @@ package final class HTTPConnection: EventHandler {
             }
             let bytes = unsafe input.pointer(from: position)
             let span = unsafe Span(_unsafeElements: bytes)
-            switch server.head.parse(span, scan: &scan, limits: server.headLimits) {
+            switch unsafe server.head.pointee.parse(span, scan: &scan, limits: server.headLimits) {
             case .incomplete:
                 break scanning
             case .invalid(let failure):
@@ -172,7 +172,7 @@ package final class HTTPConnection: EventHandler {
     /// Has one request answered; returns the bytes of it that were used.
     private func take(_ bytes: UnsafeBufferPointer<UInt8>, headLength: Int) -> Int {
         let available = bytes.count - headLength
-        let framing = server.head.framing
+        let framing = unsafe server.head.pointee.framing
         var whole = headLength
         var isWhole = false
         switch framing {
@@ -209,26 +209,26 @@ package final class HTTPConnection: EventHandler {
     private func begin(_ head: UnsafeBufferPointer<UInt8>, closes: Bool) -> Exchange? {
         let span = unsafe Span(_unsafeElements: head)
         let target: RequestTarget
-        switch RequestTarget.parse(span, target: server.head.target, method: server.head.method) {
+        switch unsafe RequestTarget.parse(span, target: server.head.pointee.target, method: server.head.pointee.method) {
         case .success(let parsed): target = parsed
         case .failure(let failure):
             refuse(failure.status, "\(failure.explanation)")
             return nil
         }
-        if server.head.expectation == .unknown {
+        if unsafe server.head.pointee.expectation == .unknown {
             refuse(417, "the only expectation known here is 100-continue")
             return nil
         }
         let exchange = server.exchange
         unsafe exchange.begin(
-            self, head: head, method: server.head.method, target: target,
-            closes: closes || !server.head.keepAlive || server.isDraining,
-            isHTTP10: server.head.version == .http10, bodyMost: server.options.bodyBytes)
+            self, head: head, method: server.head.pointee.method, target: target,
+            closes: closes || !server.head.pointee.keepAlive || server.isDraining,
+            isHTTP10: server.head.pointee.version == .http10, bodyMost: server.options.bodyBytes)
         return exchange
     }
 
     private func handle(_ exchange: Exchange) {
-        if server.head.keepAlive && !server.isDraining { exchange.keepOpenAfterAnswer() }
+        if unsafe server.head.pointee.keepAlive && !server.isDraining { exchange.keepOpenAfterAnswer() }
         server.application.handle(exchange)
         finishExchange(exchange)
     }
@@ -272,7 +272,7 @@ package final class HTTPConnection: EventHandler {
         pending = PendingBody(head: span, framing: framing, most: most)
         phase = .body
         setDeadline(server.reactor.now + server.options.bodyTimeout)
-        if server.head.expectation == .continue && !hasBytes {
+        if unsafe server.head.pointee.expectation == .continue && !hasBytes {
             write(HTTPConnection.continueAnswer.span)
         }
     }
@@ -320,7 +320,7 @@ package final class HTTPConnection: EventHandler {
             var scan = HeadScan()
             let span = unsafe Span(_unsafeElements: head)
             guard
-                case .complete = server.head.parse(span, scan: &scan, limits: server.headLimits),
+                case .complete = unsafe server.head.pointee.parse(span, scan: &scan, limits: server.headLimits),
                 let exchange = unsafe begin(head, closes: false)
             else { return refuse(400, "the request cannot be read") }
             unsafe body.bytes.withUnsafeBufferPointer { bytes in
@@ -341,17 +341,18 @@ package final class HTTPConnection: EventHandler {
         _ answer: PreparedAnswer, isHead: Bool, closes: Bool, isHTTP10: Bool, additional: [UInt8]
     ) {
         guard phase != .closed else { return }
-        let date = server.currentDate()
+        server.refreshDate()
+        let date = unsafe server.date.bytes
         let end = isHead ? answer.headCount : answer.chunk.count
         // The hot path: one copy of the finished bytes, then the date in its place.
         if !closes, !isHTTP10, additional.isEmpty, flags.contains(.inTurn), output.isEmpty,
-            server.answers.append(answer.chunk, count: end, patch: date, at: answer.dateOffset)
+            unsafe server.answers.append(answer.chunk, count: end, patch: date, at: answer.dateOffset)
         {
             return
         }
         answer.chunk.withSpan { bytes in
             write(bytes.extracting(0..<answer.dateOffset))
-            write(date.span)
+            unsafe write(Span(_unsafeElements: date))
             write(bytes.extracting(answer.dateOffset + date.count..<answer.insertOffset))
             if closes {
                 write(HTTPConnection.closeLine.span)

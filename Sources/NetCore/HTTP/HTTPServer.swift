@@ -4,6 +4,7 @@
 internal import HTTPParser
 
 /// Serves HTTP/1.1 on any number of listeners.
+@safe  // `head` points into `headMemory`, which lives as long
 @ReactorActor
 package final class HTTPServer {
     /// Deadlines and sizes a user can configure.
@@ -33,9 +34,11 @@ package final class HTTPServer {
     let commonHeaders: [UInt8]
     let input = InputBuffer()
     let answers = AnswerBuffer()
-    var head = RequestHead()
+    private let headMemory = HeadMemory()
+    /// The head being handled.
+    let head: UnsafeMutablePointer<RequestHead>
     let headLimits: HeadLimits
-    private(set) lazy var exchange = Exchange(server: self)
+    let exchange: Exchange
     private var listeners: [Listener] = []
     package private(set) var connectionCount = 0
     package private(set) var isDraining = false
@@ -49,6 +52,8 @@ package final class HTTPServer {
         self.application = application
         self.commonHeaders = Array(commonHeaders.utf8)
         self.options = options
+        unsafe head = headMemory.pointer
+        exchange = unsafe Exchange(head: head, commonHeaders: self.commonHeaders)
         headLimits = HeadLimits(
             targetMost: Limits.targetBytes, headMost: Limits.headBytes,
             fieldsMost: Limits.headerFields)
@@ -111,22 +116,22 @@ package final class HTTPServer {
     // MARK: Date
 
     nonisolated static let dateCount = HTTPDate.count
-    private var date: [UInt8] = []
+    let date: DateMemory = DateMemory()
     private var dateGoodUntil = Instant(nanoseconds: .min)
 
     /// The Date header's value, rendered once a second.
     @inline(__always)
-    func currentDate() -> [UInt8] {
+    func refreshDate() {
         if reactor.now >= dateGoodUntil { renderDate() }
-        return date
     }
 
     private func renderDate() {
         let wall = reactor.wallNanoseconds()
         let second: Int64 = 1_000_000_000
-        date = [UInt8](capacity: HTTPServer.dateCount) { output in
-            HTTPDate.write(secondsSince1970: Int(wall / second), into: &output)
-        }
+        date.set(
+            [UInt8](capacity: HTTPServer.dateCount) { output in
+                HTTPDate.write(secondsSince1970: Int(wall / second), into: &output)
+            })
         dateGoodUntil = Instant(nanoseconds: reactor.now.nanoseconds + second - wall % second)
     }
 }

@@ -3,11 +3,11 @@
 
 /// A fixed array of trivial values.
 @safe  // owns its memory; every index is checked
-struct FlatArray<Element: BitwiseCopyable>: ~Copyable {
+package struct FlatArray<Element: BitwiseCopyable>: ~Copyable {
     private let memory: UnsafeMutablePointer<Element>
-    let count: Int
+    package let count: Int
 
-    init(_ elements: [Element]) {
+    package init(_ elements: [Element]) {
         count = elements.count
         unsafe memory = .allocate(capacity: max(1, elements.count))
         for (index, element) in elements.enumerated() {
@@ -18,8 +18,18 @@ struct FlatArray<Element: BitwiseCopyable>: ~Copyable {
     deinit { unsafe memory.deallocate() }
 
     @inline(__always)
-    subscript(index: Int) -> Element {
-        precondition(index >= 0 && index < count)
-        return unsafe memory[index]
+    package subscript(index: Int) -> Element {
+        // In place: a copy of a whole element for one of its fields would cost more than the look.
+        @inline(__always)
+        unsafeAddress {
+            precondition(index >= 0 && index < count)
+            return unsafe UnsafePointer(memory + index)
+        }
+    }
+
+    /// The elements in place, for a comparison.
+    @inline(__always)
+    func withElements<Value>(_ body: (UnsafeBufferPointer<Element>) -> Value) -> Value {
+        unsafe body(UnsafeBufferPointer(start: memory, count: count))
     }
 }

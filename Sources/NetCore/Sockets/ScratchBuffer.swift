@@ -78,14 +78,16 @@ final class AnswerBuffer {
     /// Appends the first `length` bytes of `chunk` with `patch` in place of its bytes from `offset`
     /// on; false when there is no room.
     @inline(__always)
-    func append(_ chunk: ByteChunk, count length: Int, patch: [UInt8], at offset: Int) -> Bool {
+    func append(_ chunk: ByteChunk, count length: Int, patch: UnsafeBufferPointer<UInt8>, at offset: Int)
+        -> Bool
+    {
         guard length <= room, length <= chunk.count, offset + patch.count <= length else {
             return false
         }
         let place = unsafe memory + count
         unsafe chunk.withBytes { unsafe place.update(from: $0.baseAddress!, count: length) }
-        unsafe patch.withUnsafeBufferPointer {
-            unsafe (place + offset).update(from: $0.baseAddress!, count: $0.count)
+        if let bytes = patch.baseAddress {
+            unsafe (place + offset).update(from: bytes, count: patch.count)
         }
         count += length
         return true
