@@ -82,7 +82,9 @@ package final class ResolveTable {
         while true {
             let index = Int(unsafe places[place])
             guard index >= 0 else { return -1 }
-            if unsafe entries[index].hash == hash, isEqual(index, name) { return index }
+            if unsafe entries[index].hash == hash, unsafe entries[index].name.isEqual(to: name) {
+                return index
+            }
             place = (place + 1) & placeMask
         }
     }
@@ -109,15 +111,6 @@ package final class ResolveTable {
         placeMask = entriesRoom * 2 - 1
         unsafe places.initialize(repeating: -1, count: entriesRoom * 2)
         placeAll()
-    }
-
-    @inline(__always)
-    private func isEqual(_ index: Int, _ name: Span<UInt8>) -> Bool {
-        guard unsafe entries[index].name.count == name.count else { return false }
-        for place in name.indices where unsafe entries[index].name[place] != name[place] {
-            return false
-        }
-        return true
     }
 
     /// FNV-1a with a seed, and a final mix so that the low bits depend on every byte.

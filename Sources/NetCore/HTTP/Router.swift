@@ -2,6 +2,7 @@
 // of the target, so that an encoded slash in a name can never change the route; names are decoded
 // by the handler, segment by segment.
 
+import Glibc
 package import HTTPParser
 
 /// What a path can hold in places of `{name}`.
@@ -104,44 +105,58 @@ package final class Router {
         _ method: HTTPMethod, _ bytes: Span<UInt8>, path: ByteRange,
         parameters: inout RouteParameters
     ) -> Outcome {
-        var node = 0
-        var found = 0
-        var at = path.lower
         let end = min(path.end, bytes.count)
-        guard at < end, bytes[at] == UInt8(ascii: "/") else { return .notFound }
-        if end - at > 1 {
-            while at < end {
-                let start = at + 1
-                at = start
-                while at < end, bytes[at] != UInt8(ascii: "/") { at += 1 }
-                let next = literal(of: node, bytes, start, at)
-                if next >= 0 {
-                    node = next
-                } else if nodes[node].parameter >= 0, at > start, found < parameters.count {
-                    parameters[found] = ByteRange(from: start, to: at)
-                    found += 1
-                    node = nodes[node].parameter
-                } else {
-                    return .notFound
-                }
-            }
-        }
+        guard path.lower < end, bytes[path.lower] == UInt8(ascii: "/") else { return .notFound }
+        let node =
+            end - path.lower == 1
+            ? 0 : unsafe bytes.withUnsafeBufferPointer { unsafe walk($0, path.lower, end, &parameters) }
+        guard node >= 0 else { return .notFound }
         let wanted = method == .head ? HTTPMethod.get : method
         let route = nodes[node].routes[Int(wanted.rawValue)]
         return route >= 0 ? .found(Int(route)) : refusal(node)
     }
 
-    @inline(__always)
-    private func literal(of node: Int, _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Int {
-        let first = nodes[node].firstEdge
-        for edge in first..<first + nodes[node].edgeCount where edges[edge].count == end - start {
-            let name = edges[edge].start
-            var same = true
-            for index in 0..<end - start where names[name + index] != bytes[start + index] {
-                same = false
-                break
+    /// The node of the path from `start` (a slash) to `end`, -1 when there is none.
+    ///
+    /// Raw addresses: the indices of nodes, edges and names were checked when the tree was laid
+    /// flat, those into the path are bounded by `end`, which the caller has checked.
+    private func walk(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int,
+        _ parameters: inout RouteParameters
+    ) -> Int {
+        guard let path = bytes.baseAddress else { return -1 }
+        var node = 0
+        var found = 0
+        var at = start
+        while at < end {
+            let first = at + 1
+            let rest = end - first
+            let slash = unsafe memchr(path + first, Int32(UInt8(ascii: "/")), rest)
+            at = unsafe slash.map { unsafe UnsafeRawPointer($0) - UnsafeRawPointer(path) } ?? end
+            let next = unsafe edge(of: node, path + first, at - first)
+            if next >= 0 {
+                node = next
+                continue
             }
-            if same { return edges[edge].node }
+            node = unsafe (nodes.base + node).pointee.parameter
+            guard node >= 0, at > first, found < parameters.count else { return -1 }
+            parameters[found] = ByteRange(from: first, to: at)
+            found += 1
+        }
+        return node
+    }
+
+    @inline(__always)
+    private func edge(of node: Int, _ segment: UnsafePointer<UInt8>, _ count: Int) -> Int {
+        let first = unsafe (nodes.base + node).pointee.firstEdge
+        let last = unsafe first + (nodes.base + node).pointee.edgeCount
+        var index = first
+        while index < last {
+            let edge = unsafe (edges.base + index).pointee
+            if edge.count == count, unsafe memcmp(names.base + edge.start, segment, count) == 0 {
+                return edge.node
+            }
+            index += 1
         }
         return -1
     }

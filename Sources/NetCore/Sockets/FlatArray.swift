@@ -1,6 +1,8 @@
 // Plain values in memory of their own, fixed when made: read on the hot path without counting
 // references or copying. For tables that are built once and looked up for ever.
 
+import Glibc
+
 /// A fixed array of trivial values.
 @safe  // owns its memory; every index is checked
 package struct FlatArray<Element: BitwiseCopyable>: ~Copyable {
@@ -31,5 +33,20 @@ package struct FlatArray<Element: BitwiseCopyable>: ~Copyable {
     @inline(__always)
     func withElements<Value>(_ body: (UnsafeBufferPointer<Element>) -> Value) -> Value {
         unsafe body(UnsafeBufferPointer(start: memory, count: count))
+    }
+
+    /// The elements, for code that has checked its indices where the array was built.
+    @inline(__always)
+    var base: UnsafePointer<Element> { unsafe UnsafePointer(memory) }
+}
+
+extension FlatArray<UInt8> {
+    /// Whether these are the same bytes.
+    package func isEqual(to bytes: Span<UInt8>) -> Bool {
+        guard bytes.count == count else { return false }
+        return unsafe bytes.withUnsafeBufferPointer { other in
+            guard let start = other.baseAddress else { return true }
+            return unsafe memcmp(start, base, count) == 0
+        }
     }
 }
