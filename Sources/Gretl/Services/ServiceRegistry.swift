@@ -32,12 +32,12 @@ package final class ServiceRegistry {
 
     /// Fills the registry from storage.
     package func load() async throws(StorageError) {
-        for spec in try await store.all() { add(Service(spec)) }
-    }
-
-    private func add(_ service: Service) {
-        services[service.name] = service
-        render(service)
+        for spec in try await store.all() {
+            let service = Service(spec)
+            services[service.name] = service
+            // Whether somebody listens on the port of an external one is asked when a client does.
+            publish(service, status: service.machine.status, goodUntil: reactor.now)
+        }
     }
 
     package func find(_ name: String) -> Service? { services[name] }
@@ -115,12 +115,18 @@ package final class ServiceRegistry {
     /// Renders the resolve answer of a service anew.
     package func render(_ service: Service) {
         guard services[service.name] === service else { return }
-        let response = ServiceView.resolution(service, status: status(of: service))
+        publish(
+            service, status: status(of: service),
+            goodUntil: reactor.now + ServiceRegistry.listenerSeenFor)
+    }
+
+    /// `goodUntil` counts only for services whose status follows a port.
+    private func publish(_ service: Service, status: String, goodUntil: Instant) {
         let isFollowed = service.isExternal && service.spec.port != nil
+        let response = ServiceView.resolution(service, status: status)
         resolutions.set(
             service.name, PreparedAnswer(response, common: commonHeaders),
-            goodUntil: isFollowed
-                ? reactor.now + ServiceRegistry.listenerSeenFor : .distantFuture)
+            goodUntil: isFollowed ? goodUntil : .distantFuture)
     }
 }
 

@@ -1,5 +1,7 @@
 // The 29 bytes of the Date header, rendered once a second and copied into every answer.
 
+internal import HTTPParser
+
 /// The current date in its final bytes.
 @safe  // owns 29 initialised bytes
 struct DateMemory: ~Copyable {
@@ -12,10 +14,12 @@ struct DateMemory: ~Copyable {
 
     deinit { unsafe memory.deallocate() }
 
-    /// Replaces the bytes; anything but 29 of them is ignored.
-    func set(_ bytes: [UInt8]) {
-        guard bytes.count == HTTPServer.dateCount else { return }
-        for (index, byte) in bytes.enumerated() { unsafe memory[index] = byte }
+    /// Renders the date in place.
+    func render(secondsSince1970 seconds: Int) {
+        let room = unsafe UnsafeMutableBufferPointer(start: memory, count: HTTPServer.dateCount)
+        var output = unsafe OutputSpan(buffer: room, initializedCount: 0)
+        HTTPDate.write(secondsSince1970: seconds, into: &output)
+        _ = unsafe output.finalize(for: room)
     }
 
     @inline(__always)

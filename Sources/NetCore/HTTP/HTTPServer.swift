@@ -128,10 +128,7 @@ package final class HTTPServer {
     private func renderDate() {
         let wall = reactor.wallNanoseconds()
         let second: Int64 = 1_000_000_000
-        date.set(
-            [UInt8](capacity: HTTPServer.dateCount) { output in
-                HTTPDate.write(secondsSince1970: Int(wall / second), into: &output)
-            })
+        date.render(secondsSince1970: Int(wall / second))
         dateGoodUntil = Instant(nanoseconds: reactor.now.nanoseconds + second - wall % second)
     }
 }

@@ -68,23 +68,34 @@ package struct PreparedAnswer {
     /// Renders `response`. `common` is added to every answer of a server: complete header lines.
     package init(_ response: Response, common: [UInt8]) {
         var head: [UInt8] = []
-        head.reserveCapacity(384)
-        head += "HTTP/1.1 \(response.status) \(Response.reason(response.status))\r\nDate: ".utf8
+        head.reserveCapacity(256 + common.count)
+        head.append(text: "HTTP/1.1 ")
+        head.append(number: response.status)
+        head.append(UInt8(ascii: " "))
+        head.append(text: Response.reason(response.status))
+        head.append(text: "\r\nDate: ")
         dateOffset = head.count
-        head += [UInt8](repeating: 0x20, count: HTTPServer.dateCount)
-        head += [0x0D, 0x0A]
+        for _ in 0..<HTTPServer.dateCount { head.append(UInt8(ascii: " ")) }
+        head.append(text: "\r\n")
         insertOffset = head.count
         if response.status != 204 {
-            if !response.body.isEmpty || !response.contentType.isEmpty {
-                head += "Content-Type: \(response.contentType)\r\n".utf8
+            if !response.contentType.isEmpty {
+                head.append(text: "Content-Type: ")
+                head += response.contentType.utf8
+                head.append(text: "\r\n")
             }
-            head += "Content-Length: \(response.body.count)\r\n".utf8
+            head.append(text: "Content-Length: ")
+            head.append(number: response.body.count)
+            head.append(text: "\r\n")
         }
         for header in response.headers where PreparedAnswer.isSafe(header.value) {
-            head += "\(header.name): \(header.value)\r\n".utf8
+            head += header.name.utf8
+            head.append(text: ": ")
+            head += header.value.utf8
+            head.append(text: "\r\n")
         }
         head += common
-        head += [0x0D, 0x0A]
+        head.append(text: "\r\n")
         headCount = head.count
         chunk = ByteChunk(capacity: head.count + response.body.count)
         chunk.append(head.span)
@@ -94,5 +105,21 @@ package struct PreparedAnswer {
     /// No value can end its line: a header that tries is dropped.
     private static func isSafe(_ value: String) -> Bool {
         !value.utf8.contains { $0 == 0x0D || $0 == 0x0A || $0 == 0 }
+    }
+}
+
+extension [UInt8] {
+    /// Appends constant text.
+    fileprivate mutating func append(text: StaticString) {
+        // The bytes of a StaticString live as long as the program.
+        unsafe append(
+            contentsOf: UnsafeBufferPointer(
+                start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Appends a number in decimal digits.
+    fileprivate mutating func append(number: Int) {
+        if number >= 10 { append(number: number / 10) }
+        append(UInt8(ascii: "0") + UInt8(number % 10))
     }
 }
