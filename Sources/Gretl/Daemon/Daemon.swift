@@ -191,7 +191,8 @@ package final class Daemon {
             services: ServiceRoutes(
                 registry: registry, supervisor: supervisor,
                 statistics: ProcessStatistics(background: background, on: reactor),
-                view: ServiceView(logPath: { home.logPath(service: $0) })),
+                view: ServiceView(logPath: { home.logPath(service: $0) }),
+                background: background),
             resolve: ResolveRoute(registry: registry, on: reactor),
             daemon: DaemonRoutes(reactor: reactor, server: { [weak self] in self?.server }))
     }

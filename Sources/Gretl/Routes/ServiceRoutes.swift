@@ -10,6 +10,7 @@ package struct ServiceRoutes {
     let supervisor: Supervisor
     let statistics: ProcessStatistics
     let view: ServiceView
+    let background: BackgroundThread
 
     func list(_ exchange: Exchange) {
         let group = exchange.query("group")
@@ -44,7 +45,7 @@ package struct ServiceRoutes {
         let body = exchange.body
         exchange.reply {
             await APIError.catching { () async throws(APIError) in
-                let patch = try ServicePatch(try JSONValue.object(body))
+                let patch = try ServicePatch(try await decode(body))
                 let service = try await registry.register(patch)
                 return object(service, status: 201, warnings: patch.warnings)
             }
@@ -101,6 +102,21 @@ package struct ServiceRoutes {
     }
 
     // MARK: Shared
+
+    /// Decodes a body; a large one on the background thread, since it takes milliseconds.
+    private func decode(_ body: [UInt8]) async throws(APIError) -> [String: JSONValue] {
+        guard body.count > ServiceRoutes.quickBody else { return try JSONValue.object(body) }
+        let decoded: Result<[String: JSONValue], APIError>
+        do throws(BackgroundThread.Refusal) {
+            decoded = try await background.perform {
+                Result { () throws(APIError) in try JSONValue.object(body) }
+            }
+        } catch { throw .daemonBusy("too much work is waiting") }
+        return try decoded.get()
+    }
+
+    /// Up to here decoding takes less than half a millisecond.
+    private static let quickBody = 8 * 1_024
 
     private func object(_ service: Service, status: Int, warnings: [String] = []) -> Response {
         var json = JSONText(capacity: 1_024)

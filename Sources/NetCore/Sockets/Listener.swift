@@ -6,7 +6,7 @@ import Glibc
 
 /// A bound, listening TCP or Unix socket.
 @ReactorActor
-package final class Listener: EventHandler {
+package final class Listener: EventHandler, TimerHandler {
     /// Gets each accepted socket and owns it from then on.
     package typealias Acceptor = (_ descriptor: Int32, _ peer: SocketAddress) -> Void
 
@@ -17,6 +17,7 @@ package final class Listener: EventHandler {
     /// Closed to get one descriptor at the limit: the waiting connection is accepted with it and
     /// dropped at once. Without it a level-triggered loop would spin on a full backlog.
     private var spare: Int32
+    private var pauseEnd = TimerHandle.none
     /// The address with the port the kernel chose.
     package let address: SocketAddress
 
@@ -57,7 +58,9 @@ package final class Listener: EventHandler {
                 continue
             }
             switch SystemError("accept", accepted).kind {
-            case .outOfDescriptors: shed()
+            case .outOfDescriptors:
+                shed()
+                guard spare >= 0 else { return }
             case .peerGone: continue
             // Would-block ends the batch; anything else is reported again in the next turn.
             case .wouldBlock, .other: return
@@ -73,12 +76,30 @@ package final class Listener: EventHandler {
         let accepted = unsafe cepoll_accept(descriptor, &raw)
         if accepted >= 0 { _ = cepoll_close(accepted) }
         spare = cepoll_eventfd()
+        if spare < 0 { pause() }
+    }
+
+    /// Without a spare the waiting connections cannot even be dropped, and would be reported again
+    /// and again: look away for a while.
+    private func pause() {
+        try? reactor.change(registration, [])
+        pauseEnd = reactor.timers.schedule(at: reactor.now + Listener.pauseLength, self)
+    }
+
+    private static let pauseLength = Duration.milliseconds(100)
+
+    package func timerFired(_ tag: UInt32) {
+        guard descriptor >= 0 else { return }
+        spare = cepoll_eventfd()
+        guard spare >= 0 else { return pause() }
+        try? reactor.change(registration, .readable)
     }
 
     /// Stops listening and frees the port. Waiting connections are reset by the kernel.
     package func close() {
         guard descriptor >= 0 else { return }
         reactor.deregister(registration)
+        reactor.timers.cancel(pauseEnd)
         _ = cepoll_close(descriptor)
         if spare >= 0 { _ = cepoll_close(spare) }
         descriptor = -1

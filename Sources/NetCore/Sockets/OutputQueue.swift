@@ -99,7 +99,9 @@ struct OutputQueue: ~Copyable {
             // An idle connection owns no buffer.
             pieces = []
             first = 0
-        } else if first > 32 {
+        } else if first > 0 {
+            // What is sent is let go at once: a shared frame can be large. One write sends at most
+            // `piecesPerWrite` pieces, so little is moved.
             pieces.removeFirst(first)
             first = 0
         }
