@@ -89,6 +89,10 @@ package final class Recovery {
         {
             service.machine.recover(exit)
             supervisor.changed(service)
+            supervisor.keepExit(of: service) { [runDirectory] in
+                RunFiles.removeAll(file.id, in: runDirectory)
+            }
+            return
         }
         RunFiles.removeAll(file.id, in: runDirectory)
     }
@@ -123,7 +127,7 @@ package final class Recovery {
                 isStopping: greeting.isStopping)
         case .exited, .empty:
             if let exit = greeting.exit { service.machine.recover(exit) }
-            supervisor.discard(link)
+            supervisor.keepExit(of: service) { [supervisor] in supervisor.discard(link) }
             supervisor.changed(service)
         }
     }

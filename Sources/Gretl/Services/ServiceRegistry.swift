@@ -29,7 +29,15 @@ package final class ServiceRegistry {
 
     /// Fills the registry from storage.
     package func load() async throws(StorageError) {
-        for spec in try await store.all() { add(Service(spec)) }
+        let exits = try await supervisor.exits?.all() ?? [:]
+        for spec in try await store.all() {
+            let service = Service(spec)
+            if let exit = exits[spec.name] {
+                service.machine.recover(exit)
+                service.hasStoredExit = true
+            }
+            add(service)
+        }
     }
 
     private func add(_ service: Service) {
