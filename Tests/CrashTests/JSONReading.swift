@@ -84,7 +84,9 @@ private struct JSONReader {
 
     private mutating func number() -> JSON? {
         let start = at
-        while let byte = next, (0x30...0x39).contains(byte) || "+-.eE".utf8.contains(byte) { at += 1 }
+        while let byte = next, (0x30...0x39).contains(byte) || "+-.eE".utf8.contains(byte) {
+            at += 1
+        }
         return Double(String(decoding: bytes[start..<at], as: UTF8.self)).map { .number($0) }
     }
 

@@ -65,8 +65,9 @@ struct KillCheck {
                 "I1 \(service.name): registered is \(seen.map { "\($0)" } ?? "none"), allowed "
                     + "\(allowed.map { $0.map { "\($0)" } ?? "none" })")
         }
-        if let seen, listed[service.name]?["cmd"].text?.hasSuffix(
-            service.command(version: seen).suffix(8)) != true
+        if let seen,
+            listed[service.name]?["cmd"].text?.hasSuffix(
+                service.command(version: seen).suffix(8)) != true
         {
             breaches.append("I1 \(service.name): its command is not that of version \(seen)")
         }

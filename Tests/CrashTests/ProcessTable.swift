@@ -30,7 +30,9 @@ struct RunningProcess: Equatable {
 
     /// Reads the environment; false when `marker` is not one of its entries.
     mutating func readEnvironment(with marker: [UInt8]) -> Bool {
-        guard var bytes = TextFile.bytes("/proc/\(pid)/environ"), !bytes.isEmpty else { return false }
+        guard var bytes = TextFile.bytes("/proc/\(pid)/environ"), !bytes.isEmpty else {
+            return false
+        }
         bytes.append(0)
         let isMarked = unsafe bytes.withUnsafeBytes { bytes in
             unsafe Self.hasEntry(bytes, marker)
