@@ -2,6 +2,7 @@
 // not take the few threads the test runner has for everybody.
 
 import Glibc
+import Synchronization
 
 /// A joinable thread.
 final class Worker {
@@ -53,4 +54,18 @@ func eventually(within patience: Double = 5_000, _ condition: () throws -> Bool)
         pause(milliseconds: 5)
     }
     return try condition()
+}
+
+/// Set once by one thread, read by another.
+final class Flag: Sendable {
+    private let value = Mutex(false)
+    var isSet: Bool { value.withLock { $0 } }
+    func set() { value.withLock { $0 = true } }
+}
+
+/// What a worker found out.
+final class Outcome<Value: Sendable>: Sendable {
+    private let stored = Mutex<Value?>(nil)
+    var value: Value? { stored.withLock { $0 } }
+    func set(_ value: Value) { stored.withLock { $0 = value } }
 }
