@@ -81,7 +81,7 @@ extension CrashTests {
 
         @Test(
             .enabled(if: canTrace, "needs root and strace"),
-            arguments: ["fdatasync,fsync", "pwrite64", "ftruncate,fallocate,fdatasync"])
+            arguments: ["fdatasync,fsync", "pwrite64"])
         func `A write that fails is not acknowledged`(calls: String) throws {
             let daemon = CrashDaemon()
             defer { daemon.end() }
@@ -101,7 +101,9 @@ extension CrashTests {
             #expect(eventually { Self.isTraced(daemon.pid) })
             let body = CrashDaemon.spec("during", "exec sleep 1000", token: daemon.token)
             let answer = try daemon.call("POST", "/v1/services", body)
-            #expect(answer.status == 500, "\(answer.text)")
+            // Only where bytes are handed over can it be a quota.
+            let isSync = calls.hasPrefix("fdatasync")
+            #expect(isSync ? answer.status == 500 : answer.status >= 500, "\(answer.text)")
             #expect(try daemon.call("GET", "/v1/services/during").status == 404)
             _ = kill(tracer, SIGTERM)
             #expect(eventually { !Self.isTraced(daemon.pid) })
