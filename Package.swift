@@ -69,6 +69,9 @@ let package = Package(
         .testTarget(
             name: "MonitorTests", dependencies: ["CEpoll", "TestSupport"],
             path: "Tests/MonitorTests", swiftSettings: strict),
+        .testTarget(
+            name: "CrashTests", dependencies: ["CEpoll", "NetCore", "TestSupport"],
+            path: "Tests/CrashTests", swiftSettings: strict),
     ],
     cLanguageStandard: .gnu11,
     cxxLanguageStandard: .cxx17

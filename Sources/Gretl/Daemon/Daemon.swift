@@ -105,6 +105,7 @@ package final class Daemon {
             on: reactor, children: children, owners: owners, environment: makeEnvironment())
         self.supervisor = supervisor
         let database = try await openDatabase()
+        supervisor.exits = ExitStore(database)
         let registry = ServiceRegistry(
             on: reactor, store: ServiceStore(database), supervisor: supervisor,
             commonHeaders: Application.commonHeaders, servicesMost: configuration.limits.services)

@@ -16,13 +16,20 @@ package final class Recovery {
     private var continuation: CheckedContinuation<Void, Never>?
     private var timer = TimerHandle.none
     /// Incarnations whose monitor was being started when the daemon died.
-    private var intents: [String] = []
+    private var intents: [Intent] = []
     /// When the daemon starts without the ones that did not answer.
     private var deadline = Instant.distantFuture
     /// When a monitor that never showed up is forgotten.
     private var giveUp = Instant.distantFuture
     /// Programs taken back.
     package private(set) var found = 0
+
+    /// A monitor that was being started. Without a process it is never going to be there: one that
+    /// comes up after its daemon died starts nothing.
+    private struct Intent {
+        let id: String
+        let monitor: Int32
+    }
 
     /// A monitor answers within a millisecond; one that does not is left alone.
     private static let patience = Duration.milliseconds(400)
@@ -46,7 +53,7 @@ package final class Recovery {
         for file in files {
             if file.hasSocket, connect(file.id) { continue }
             if file.hasIntent, !file.hasSocket {
-                intents.append(file.id)
+                expect(file)
                 continue
             }
             readRecord(file)
@@ -58,6 +65,11 @@ package final class Recovery {
             self.continuation = continuation
             schedule(after: intents.isEmpty ? Recovery.patience : Recovery.lookOften)
         }
+    }
+
+    private func expect(_ file: RunFiles.Found) {
+        guard let monitor = RunFiles.monitorPid(file.id) else { return readRecord(file) }
+        intents.append(Intent(id: file.id, monitor: monitor))
     }
 
     private func connect(_ id: String) -> Bool {
@@ -77,6 +89,10 @@ package final class Recovery {
         {
             service.machine.recover(exit)
             supervisor.changed(service)
+            supervisor.keepExit(of: service) { [runDirectory] in
+                RunFiles.removeAll(file.id, in: runDirectory)
+            }
+            return
         }
         RunFiles.removeAll(file.id, in: runDirectory)
     }
@@ -111,7 +127,7 @@ package final class Recovery {
                 isStopping: greeting.isStopping)
         case .exited, .empty:
             if let exit = greeting.exit { service.machine.recover(exit) }
-            supervisor.discard(link)
+            supervisor.keepExit(of: service) { [supervisor] in supervisor.discard(link) }
             supervisor.changed(service)
         }
     }
@@ -136,20 +152,31 @@ extension Recovery: MonitorLinkDelegate {
 
 extension Recovery: TimerHandler {
     package func timerFired(_ tag: UInt32) {
-        for id in intents where RunFiles.hasSocket(id, in: runDirectory) && connect(id) {
-            intents.removeAll { $0 == id }
-        }
+        look()
         if reactor.now >= deadline { release() }
+        finishIfDone()
         guard !intents.isEmpty else {
             if continuation != nil { schedule(after: Recovery.patience) }
             return
         }
         guard reactor.now < giveUp else {
-            for id in intents { RunFiles.removeAll(id, in: runDirectory) }
+            for intent in intents { RunFiles.removeAll(intent.id, in: runDirectory) }
             intents = []
             return
         }
         schedule(after: continuation == nil ? Recovery.lookSeldom : Recovery.lookOften)
+    }
+
+    /// Connects to the monitors that can be found by now and forgets those that have ended.
+    private func look() {
+        let waitedFor = intents
+        intents = waitedFor.filter { intent in
+            // In this order: it removes its socket before it ends.
+            let lives = RunFiles.isMonitor(intent.monitor, of: intent.id)
+            if RunFiles.hasSocket(intent.id, in: runDirectory), connect(intent.id) { return false }
+            if !lives { readRecord(RunFiles.Found(id: intent.id)) }
+            return lives
+        }
     }
 
     private func schedule(after pause: Duration) {

@@ -12,6 +12,8 @@ package final class Service {
     package internal(set) var machine = ServiceMachine()
     var link: MonitorLink?
     var orphan: OrphanedProgram?
+    /// Storage has an exit of this service (or will, by the writes under way).
+    var hasStoredExit = false
     package internal(set) var program: ProgramIdentity?
     /// Why the last start or watch failed, in words.
     package internal(set) var failure: String?

@@ -111,6 +111,8 @@ package struct ServiceMachine: Equatable, Sendable {
     private mutating func startRequested() -> [Action] {
         switch state {
         case .stopped, .failed:
+            // What is not seen of this program must not be told of it from the one before.
+            lastExit = nil
             state = .spawning
             return [.startMonitor]
         case .spawning, .probing, .running, .stopping, .clearing:
@@ -211,6 +213,7 @@ package struct ServiceMachine: Equatable, Sendable {
     private mutating func found(_ isReady: Bool, _ isStopping: Bool) -> [Action] {
         switch state {
         case .stopped, .failed:
+            lastExit = nil
             state = isStopping ? .stopping : (isReady ? .running : .probing)
             return state == .probing ? [.beginProbing] : []
         case .spawning, .probing, .running, .stopping, .clearing: return []

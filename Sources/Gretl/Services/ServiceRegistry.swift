@@ -32,9 +32,14 @@ package final class ServiceRegistry {
 
     /// Fills the registry from storage.
     package func load() async throws(StorageError) {
+        let exits = try await supervisor.exits?.all() ?? [:]
         for spec in try await store.all() {
             let service = Service(spec)
-            services[service.name] = service
+            if let exit = exits[spec.name] {
+                service.machine.recover(exit)
+                service.hasStoredExit = true
+            }
+            services[spec.name] = service
             // Whether somebody listens on the port of an external one is asked when a client does.
             publish(service, status: service.machine.status, goodUntil: reactor.now)
         }

@@ -47,6 +47,8 @@ package final class Supervisor {
     package var environment: SupervisorEnvironment
     /// Told whenever something a client can see has changed.
     package var changed: (Service) -> Void = { _ in }
+    /// Where exits are kept; nil in tests without storage.
+    package var exits: ExitStore?
     private var services: [ObjectIdentifier: Service] = [:]
     /// Monitors whose program has to go, until their tree is empty.
     private var discarded: [ObjectIdentifier: MonitorLink] = [:]
@@ -184,6 +186,7 @@ package final class Supervisor {
         switch action {
         case .startMonitor:
             service.live = service.spec
+            forgetExit(of: service)
             spawning.append(service)
             if spawning.count == 1 { reactor.runNextTurn(self) }
         case .beginProbing: beginProbing(service)
@@ -236,9 +239,31 @@ package final class Supervisor {
         guard let link = service.link else { return }
         services[ObjectIdentifier(link)] = nil
         service.link = nil
-        link.collected()
-        link.close()
-        RunFiles.removeIntent(link.id, in: environment.runDirectory)
+        keepExit(of: service) { [environment] in
+            link.collected()
+            link.close()
+            RunFiles.removeIntent(link.id, in: environment.runDirectory)
+        }
+    }
+
+    /// Stores how the last program of `service` ended, then lets `done` tell its monitor.
+    func keepExit(of service: Service, then done: @escaping @ReactorActor () -> Void) {
+        guard let exits, let exit = service.machine.lastExit else { return done() }
+        let name = service.name
+        service.hasStoredExit = true
+        spawn {
+            // A full disk must not keep monitors alive for ever, and who was removed is not missed.
+            try? await exits.save(exit, of: name)
+            done()
+        }
+    }
+
+    /// The stored exit is not that of the program that is started now.
+    private func forgetExit(of service: Service) {
+        guard let exits, service.hasStoredExit else { return }
+        let name = service.name
+        service.hasStoredExit = false
+        spawn { try? await exits.forget(name) }
     }
 
     // MARK: Monitors

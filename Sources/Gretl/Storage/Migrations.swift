@@ -32,6 +32,15 @@ package enum Migrations {
                     created_at INTEGER NOT NULL,
                     updated_at INTEGER NOT NULL
                 ) STRICT;
+                CREATE TABLE exits(
+                    name TEXT PRIMARY KEY NOT NULL REFERENCES services(name) ON DELETE CASCADE,
+                    code INTEGER,
+                    signal INTEGER,
+                    requested INTEGER NOT NULL,
+                    forced INTEGER NOT NULL,
+                    ended_at INTEGER NOT NULL,
+                    CHECK (code IS NOT NULL OR signal IS NOT NULL)
+                ) STRICT, WITHOUT ROWID;
                 CREATE TABLE meta(
                     key TEXT PRIMARY KEY NOT NULL,
                     value TEXT NOT NULL

@@ -175,8 +175,9 @@ package final class SQLiteConnection {
         }
     }
 
-    /// SQLITE_IOERR_WRITE, _FSYNC, _TRUNCATE, _SHMSIZE, _DIR_FSYNC.
-    private static let writeFailures: Set<Int32> = [3, 4, 5, 6, 19]
+    /// SQLITE_IOERR_WRITE, _TRUNCATE, _SHMSIZE: a quota or a limit of size, which the kernel tells
+    /// when bytes are handed over. A failing disk shows in _FSYNC and is not a full one.
+    private static let writeFailures: Set<Int32> = [3, 6, 19]
 }
 
 /// One prepared statement.

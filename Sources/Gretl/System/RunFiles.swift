@@ -28,12 +28,40 @@ package enum RunFiles {
 
     /// Forgets everything of an incarnation.
     static func removeAll(_ id: String, in directory: Int32) {
-        for suffix in ["new", "sock", "exit"] { _ = unsafe unlinkat(directory, "\(id).\(suffix)", 0) }
+        for suffix in ["new", "sock", "exit"] {
+            _ = unsafe unlinkat(directory, "\(id).\(suffix)", 0)
+        }
     }
 
     /// Whether the monitor's socket is there.
     static func hasSocket(_ id: String, in directory: Int32) -> Bool {
         unsafe faccessat(directory, "\(id).sock", F_OK, 0) == 0
+    }
+
+    /// The pid of the living monitor of an incarnation, wherever it is; for the few that were being
+    /// started when a daemon died.
+    static func monitorPid(_ id: String) -> Int32? {
+        guard let folder = unsafe opendir("/proc") else { return nil }
+        defer { unsafe closedir(folder) }
+        for _ in 0..<200_000 {
+            guard let entry = unsafe readdir(folder) else { break }
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+            }
+            if let pid = Int32(name), isMonitor(pid, of: id) { return pid }
+        }
+        return nil
+    }
+
+    /// Whether the process `pid` is the monitor of that incarnation.
+    static func isMonitor(_ pid: Int32, of id: String) -> Bool {
+        let file = unsafe open("/proc/\(pid)/cmdline", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        let wanted = Array("gr-monitor\0\(id)\0".utf8)
+        var bytes = [UInt8](repeating: 0, count: wanted.count)
+        // The kernel writes at most the array's count.
+        return unsafe read(file, &bytes, bytes.count) == wanted.count && bytes == wanted
     }
 
     /// Everything in the run directory, by incarnation.
