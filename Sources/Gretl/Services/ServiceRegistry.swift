@@ -29,7 +29,12 @@ package final class ServiceRegistry {
 
     /// Fills the registry from storage.
     package func load() async throws(StorageError) {
-        for spec in try await store.all() { add(Service(spec)) }
+        adopt(try await store.all())
+    }
+
+    /// Fills the registry with what is stored already, or shall never be.
+    func adopt(_ specs: [ServiceSpec]) {
+        for spec in specs { add(Service(spec)) }
     }
 
     private func add(_ service: Service) {

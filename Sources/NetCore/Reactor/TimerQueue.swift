@@ -33,7 +33,7 @@ package struct TimerQueue: ~Copyable {
     private var free: [UInt32] = []
     private var heap: [UInt32] = []
 
-    init() {}
+    package init() {}
 
     package var count: Int { heap.count }
     /// The earliest deadline, nil when nothing is scheduled.
@@ -74,7 +74,9 @@ package struct TimerQueue: ~Copyable {
     }
 
     /// Takes one due timer out, nil when none is due at `now`.
-    mutating func takeDue(_ now: Instant) -> (handler: any TimerHandler, tag: UInt32)? {
+    package mutating func takeDue(
+        _ now: Instant
+    ) -> (handler: any TimerHandler, tag: UInt32)? {
         guard let slot = heap.first, entries[Int(slot)].deadline <= now,
             let handler = entries[Int(slot)].handler
         else { return nil }
