@@ -32,14 +32,19 @@ package struct ResolveTable: ~Copyable {
     @inline(__always)
     package func find(_ name: Span<UInt8>) -> (answer: PreparedAnswer, isExternal: Bool)? {
         let hash = hash(name)
+        let index = index(of: name, hash)
+        return index < 0 ? nil : (entries[index].answer, entries[index].isExternal)
+    }
+
+    /// The entry of `name`, -1 when unknown.
+    @inline(__always)
+    private func index(of name: Span<UInt8>, _ hash: UInt64) -> Int {
         var place = Int(truncatingIfNeeded: hash) & (places.count - 1)
         // Ends: at least half of the places are empty.
         while true {
             let index = Int(places[place])
-            guard index >= 0 else { return nil }
-            if entries[index].hash == hash, isEqual(entries[index].name, name) {
-                return (entries[index].answer, entries[index].isExternal)
-            }
+            guard index >= 0 else { return -1 }
+            if entries[index].hash == hash, isEqual(entries[index].name, name) { return index }
             place = (place + 1) & (places.count - 1)
         }
     }
@@ -48,7 +53,8 @@ package struct ResolveTable: ~Copyable {
     package mutating func set(_ name: String, _ answer: PreparedAnswer, isExternal: Bool) {
         let bytes = Array(name.utf8)
         let hash = hash(bytes.span)
-        if let index = entries.firstIndex(where: { $0.hash == hash && $0.name == bytes }) {
+        let index = index(of: bytes.span, hash)
+        if index >= 0 {
             entries[index].answer = answer
             entries[index].isExternal = isExternal
             return

@@ -37,7 +37,11 @@ package struct TimerQueue: ~Copyable {
 
     package var count: Int { heap.count }
     /// The earliest deadline, nil when nothing is scheduled.
-    package var nextDeadline: Instant? { heap.first.map { entries[Int($0)].deadline } }
+    package var nextDeadline: Instant? {
+        // No closure: one formed here checks its executor, 390 instructions each turn (callgrind).
+        guard let first = heap.first else { return nil }
+        return entries[Int(first)].deadline
+    }
 
     /// Schedules `handler` for `deadline`.
     package mutating func schedule(
