@@ -54,6 +54,9 @@ let package = Package(
         .executableTarget(
             name: "gr", dependencies: ["Gretl"], path: "Sources/Gretl/Main",
             swiftSettings: strict),
+        .executableTarget(
+            name: "bench", dependencies: ["Gretl", "NetCore", "HTTPParser"],
+            path: "Benchmarks/bench", swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["CEpoll", "HTTPParser", "NetCore"],
             path: "Tests/TestSupport", swiftSettings: strict),

@@ -38,13 +38,16 @@ struct HeaderFields: ~Copyable {
     /// True when line `index` is a `known` one.
     func isLine(_ index: Int, _ known: KnownHeader) -> Bool { table[index].known == known.rawValue }
 
-    /// Reads lines from `start` to the empty line. `controls` stands behind the line end before
-    /// `start`. Returns the offset behind the empty line, nil when `bytes` are not a complete and
-    /// valid section of at most `most` lines.
+    /// Reads lines from `start`, which has eight bytes in front, to the empty line. `controls`
+    /// stands behind the line end before `start`. Returns the offset behind the empty line, nil
+    /// when `bytes` are not a complete and valid section of at most `most` lines.
     @inline(__always)
     mutating func fill<Scanner: ByteScanner>(
         _ bytes: Span<UInt8>, from start: Int, most: Int, controls: consuming ControlCursor<Scanner>
     ) -> Int? {
+        // What the unchecked loads below rest on: eight bytes stand before every line, and within
+        // a line at < end, with a CR at `end`, which ends every search, and a byte behind it.
+        precondition(start >= 8)
         var at = start
         var line = 0
         var seen: UInt32 = 0
@@ -57,13 +60,15 @@ struct HeaderFields: ~Copyable {
                 return nil
             }
             controls.skipLineFeed(after: end)
-            if end == at { break }
+            if end <= at { break }
             // The line end stops the search at the latest. A rare character asks for a closer look.
             var colon = Scanner.plainEnd(bytes, at, bytes.count)
-            if bytes[colon] != 0x3A { colon = Self.rareNameEnd(bytes, colon, with: Scanner.self) }
-            guard line < most, colon > at, bytes[colon] == 0x3A else { return nil }
-            // A name of one or two bytes may lack the eight bytes that recognition reads; a start
-            // line of at least twelve stands in front.
+            if bytes.byte(proven: colon) != 0x3A {
+                colon = Self.rareNameEnd(bytes, colon, with: Scanner.self)
+                guard bytes[colon] == 0x3A else { return nil }
+            }
+            guard line < most, colon > at else { return nil }
+            // A name of one or two bytes may lack the eight bytes that recognition reads.
             let known =
                 at &+ 8 <= bytes.count
                 ? names.recognise(bytes, at, colon &- at) : KnownHeaderTable.unknown
@@ -93,12 +98,15 @@ struct HeaderFields: ~Copyable {
         Scanner.nameEnd(bytes, start, bytes.count)
     }
 
-    /// `from ..< end` without white space at its ends. A CR stands at `end`.
+    /// `from ..< end` without white space at its ends. A colon stands before `from`, a CR at `end`:
+    /// the first three loads are in bounds.
     @inline(__always)
     private static func value(_ bytes: Span<UInt8>, _ from: Int, _ end: Int) -> ByteRange {
         // Nearly always one space in front and none behind.
-        let start = bytes[from] == ASCII.space ? from &+ 1 : from
-        if bytes[start] > ASCII.space, bytes[end &- 1] > ASCII.space {
+        let start = bytes.byte(proven: from) == ASCII.space ? from &+ 1 : from
+        if bytes.byte(proven: start) > ASCII.space,
+            bytes.byte(proven: end &- 1) > ASCII.space
+        {
             return ByteRange(unchecked: start, to: end)
         }
         let part = ASCII.trimmed(bytes, from, end)

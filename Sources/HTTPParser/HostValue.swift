@@ -30,21 +30,23 @@ package struct HostValue: Equatable, Sendable {
     static func isValid<Scanner: ByteScanner>(
         _ bytes: Span<UInt8>, _ range: ByteRange, limit: Int, with: Scanner.Type
     ) -> Bool {
-        // Nearly always a plain name with a port of up to four digits.
+        // Nearly always a plain name with a port of up to five digits.
         let colon = Scanner.plainEnd(bytes, range.lower, limit)
         if colon > range.lower {
             if colon == range.end { return true }
             let port = colon &+ 1
             let digits = range.end &- port
-            if digits > 0, digits < 5, bytes[colon] == 0x3A, port &+ 8 <= limit {
+            if digits > 0, digits < 6, bytes[colon] == 0x3A, port &+ 8 <= limit {
                 let word = bytes.word(at: port) &<< UInt64(truncatingIfNeeded: 64 &- 8 &* digits)
-                return areDigits(word, digits)
+                // As text in order of the digits, five of them compare like numbers.
+                let isInRange = digits < 5 || word.byteSwapped <= 0x36_3535_3335
+                if areDigits(word, digits), isInRange { return true }
             }
         }
         return parse(bytes, range) != nil
     }
 
-    /// True when the upper `count` (1...4) bytes of `word` are digits; the others are zero.
+    /// True when the upper `count` (1...5) bytes of `word` are digits; the others are zero.
     @inline(__always)
     private static func areDigits(_ word: UInt64, _ count: Int) -> Bool {
         let zeros: UInt64 =

@@ -56,12 +56,13 @@ struct KnownHeaderTable: ~Copyable {
     }
 
     /// The raw value of the header named by the token `bytes[start ..< start + count]`, which is
-    /// not empty and has eight bytes of its message in front and behind.
+    /// not empty, starts behind eight bytes of its message, and has eight from its start on.
     @inline(__always)
     func recognise(_ bytes: Span<UInt8>, _ start: Int, _ count: Int) -> UInt8 {
         let shift = UInt64(truncatingIfNeeded: 64 &- 8 &* min(count, 8))
-        let last = (bytes.word(at: start &+ count &- 8) | Self.fold) &>> shift
-        let first = bytes.word(at: start) | Self.fold
+        // Both are proven by what the caller promises.
+        let last = (bytes.word(proven: start &+ count &- 8) | Self.fold) &>> shift
+        let first = bytes.word(proven: start) | Self.fold
         // In bounds: the slot has as many bits as the table has index bits.
         let entry = unsafe slots[Self.slot(last)]
         let differs =

@@ -90,7 +90,10 @@ package struct RequestTarget: Equatable, Sendable {
         var target = target
         var at = part.lowerBound
         var pathEnd = part.upperBound
-        while at < part.upperBound {
+        while true {
+            // Nearly all of a path is plain; the rest is looked at byte by byte.
+            at = NativeScanner.pathEnd(bytes, at, bytes.count)
+            guard at < part.upperBound else { break }
             let byte = bytes[at]
             if byte == 0x3F, !target.hasQuery {
                 target.hasQuery = true

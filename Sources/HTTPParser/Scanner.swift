@@ -8,6 +8,8 @@
 protocol ByteScanner {
     /// The first byte that is neither letter, digit, "-" nor ".", or `limit`.
     static func plainEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int
+    /// The first byte that is neither letter, digit, "-", ".", "/", ":" nor "_", or `limit`.
+    static func pathEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int
     /// The first byte that is not printable ASCII, SP counting as not printable, or `limit`.
     static func targetEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int
 
@@ -115,6 +117,26 @@ enum WordScanner: ByteScanner {
     @inline(__always)
     private static func isPlain(_ byte: UInt8) -> Bool {
         (byte | 0x20) &- 0x61 < 26 || ASCII.isDigit(byte) || byte &- 0x2D < 2
+    }
+
+    @inline(__always)
+    static func pathEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
+        var at = start
+        while at &+ 8 <= limit {
+            let word = bytes.word(at: at)
+            let low = word & ~tops
+            let folded = low | each(0x20)
+            let letter = atLeast(folded, 0x61) & ~atLeast(folded, 0x7B)
+            let mark = atLeast(low, 0x2D) & ~atLeast(low, 0x3B)
+            let line = atLeast(low, 0x5F) & ~atLeast(low, 0x60)
+            let other = (~(letter | mark | line) | word) & tops
+            if other != 0 { return at &+ other.trailingZeroBitCount &>> 3 }
+            at &+= 8
+        }
+        while at < limit, isPlain(bytes[at]) || bytes[at] &- 0x2D < 14 || bytes[at] == 0x5F {
+            at &+= 1
+        }
+        return at
     }
 
     @inline(__always)

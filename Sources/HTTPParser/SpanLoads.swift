@@ -15,6 +15,25 @@ extension Span where Element == UInt8 {
                 fromByteOffset: offset, as: UInt64.self))
     }
 
+    /// ``word(at:)`` without its check: the caller has shown that eight bytes are there, and says
+    /// by what.
+    @inline(__always)
+    func word(proven offset: Int) -> UInt64 {
+        assert(offset >= 0 && offset <= count &- 8)
+        // In bounds by what the caller has shown.
+        return UInt64(
+            littleEndian: unsafe self.bytes.unsafeLoadUnaligned(
+                fromUncheckedByteOffset: offset, as: UInt64.self))
+    }
+
+    /// The byte at `offset`, unchecked: the caller has shown that it is there, and says by what.
+    @inline(__always)
+    func byte(proven offset: Int) -> UInt8 {
+        assert(offset >= 0 && offset < count)
+        // In bounds by what the caller has shown.
+        return unsafe self[unchecked: offset]
+    }
+
     /// Two bytes from `offset`, the first one in the lowest bits.
     @inline(__always)
     func pair(at offset: Int) -> UInt16 {
@@ -38,6 +57,16 @@ extension Span where Element == UInt8 {
                     fromUncheckedByteOffset: offset &+ part, as: SIMD16<UInt8>.self)
             }
             return (vector(0), vector(16), vector(32), vector(48))
+        }
+
+        /// Sixteen bytes from `offset`, unchecked: the caller has shown that they are there, and
+        /// says by what.
+        @inline(__always)
+        func vector(proven offset: Int) -> SIMD16<UInt8> {
+            assert(offset >= 0 && offset <= count &- 16)
+            // In bounds by what the caller has shown.
+            return unsafe self.bytes.unsafeLoadUnaligned(
+                fromUncheckedByteOffset: offset, as: SIMD16<UInt8>.self)
         }
 
         /// Sixteen bytes from `offset`.

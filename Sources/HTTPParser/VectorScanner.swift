@@ -17,30 +17,44 @@
             return (bytes.vector(at: base), UInt32(truncatingIfNeeded: at &- base))
         }
 
+        /// The first byte from `start` on that `others` has a bit for, or `limit`. Needs
+        /// `limit` >= 16.
+        @inline(__always)
+        private static func end(
+            _ bytes: Span<UInt8>, _ start: Int, _ limit: Int,
+            _ others: (SIMD16<UInt8>) -> UInt32
+        ) -> Int {
+            precondition(start >= 0 && limit >= 16 && limit <= bytes.count)
+            let last = limit &- 16
+            var at = start
+            // Both loads are proven: 0 <= at <= last, and sixteen bytes stand from last on.
+            while at <= last {
+                let other = others(bytes.vector(proven: at))
+                if other != 0 { return at &+ other.trailingZeroBitCount }
+                at &+= 16
+            }
+            guard at < limit else { return limit }
+            let early = UInt32(truncatingIfNeeded: at &- last)
+            let other = others(bytes.vector(proven: last)) &>> early
+            return other != 0 ? at &+ other.trailingZeroBitCount : limit
+        }
+
         @inline(__always)
         static func plainEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
             guard limit >= 16 else { return WordScanner.plainEnd(bytes, start, limit) }
-            var at = start
-            while at < limit {
-                let (lanes, early) = load(bytes, at, limit)
-                let other = movemask_no_plain(lanes) &>> early
-                if other != 0 { return at &+ other.trailingZeroBitCount }
-                at &+= 16 &- Int(early)
-            }
-            return limit
+            return end(bytes, start, limit) { movemask_no_plain($0) }
+        }
+
+        @inline(__always)
+        static func pathEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
+            guard limit >= 16 else { return WordScanner.pathEnd(bytes, start, limit) }
+            return end(bytes, start, limit) { movemask_no_path($0) }
         }
 
         @inline(__always)
         static func targetEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
             guard limit >= 16 else { return WordScanner.targetEnd(bytes, start, limit) }
-            var at = start
-            while at < limit {
-                let (lanes, early) = load(bytes, at, limit)
-                let other = movemask_no_graphic(lanes) &>> early
-                if other != 0 { return at &+ other.trailingZeroBitCount }
-                at &+= 16 &- Int(early)
-            }
-            return limit
+            return end(bytes, start, limit) { movemask_no_graphic($0) }
         }
 
         static var blockBytes: Int { 64 }

@@ -45,6 +45,10 @@ struct ScannerTests {
                             "plain", NativeScanner.plainEnd(span, start, span.count),
                             WordScanner.plainEnd(span, start, span.count)
                         ),
+                        (
+                            "path", NativeScanner.pathEnd(span, start, span.count),
+                            WordScanner.pathEnd(span, start, span.count)
+                        ),
                     ] where native != word {
                         Issue.record("\(name) from \(start) in \(bytes): \(native), \(word)")
                     }
@@ -64,7 +68,10 @@ struct ScannerTests {
                     isName && (byte | 0x20 >= 0x61 || (byte >= 0x30 && byte <= 0x39))
                     && byte != 0x5E && byte != 0x5F && byte != 0x60 && byte != 0x7C && byte != 0x7E
                     || byte == 0x2D || byte == 0x2E
+                let isPath = isPlain || byte == 0x2F || byte == 0x3A || byte == 0x5F
                 for (found, fine) in [
+                    (NativeScanner.pathEnd(bytes.span, 0, bytes.count), isPath),
+                    (WordScanner.pathEnd(bytes.span, 0, bytes.count), isPath),
                     (NativeScanner.nameEnd(bytes.span, 0, bytes.count), isName),
                     (WordScanner.nameEnd(bytes.span, 0, bytes.count), isName),
                     (NativeScanner.targetEnd(bytes.span, 0, bytes.count), isGraphic),

@@ -32,8 +32,12 @@ package final class ServiceRegistry {
 
     /// Fills the registry from storage.
     package func load() async throws(StorageError) {
-        let exits = try await supervisor.exits?.all() ?? [:]
-        for spec in try await store.all() {
+        adopt(try await store.all(), exits: try await supervisor.exits?.all() ?? [:])
+    }
+
+    /// Fills the registry with what is stored already, or shall never be.
+    func adopt(_ specs: [ServiceSpec], exits: [String: ProgramExit] = [:]) {
+        for spec in specs {
             let service = Service(spec)
             if let exit = exits[spec.name] {
                 service.machine.recover(exit)

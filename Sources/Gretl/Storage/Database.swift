@@ -40,6 +40,11 @@ package final class Database {
         return Database(thread, try opened.get())
     }
 
+    /// A database that is closed from the start: every call fails.
+    static func closed(on thread: BackgroundThread) -> Database {
+        Database(thread, DatabaseWriter(nil))
+    }
+
     /// Runs `body` in the next transaction; returns after its commit. When `body` throws, what it
     /// did is undone, and only that. It must keep neither the connection nor effects elsewhere.
     package func write<Value: Sendable>(

@@ -31,7 +31,7 @@ final class DatabaseWriter: @unchecked Sendable {
     private var connection: SQLiteConnection?
     private let state = Mutex(State())
 
-    init(_ connection: SQLiteConnection) { self.connection = connection }
+    init(_ connection: SQLiteConnection?) { self.connection = connection }
 
     var statistics: Database.Statistics { state.withLock { $0.statistics } }
 

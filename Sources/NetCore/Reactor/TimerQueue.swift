@@ -33,11 +33,15 @@ package struct TimerQueue: ~Copyable {
     private var free: [UInt32] = []
     private var heap: [UInt32] = []
 
-    init() {}
+    package init() {}
 
     package var count: Int { heap.count }
     /// The earliest deadline, nil when nothing is scheduled.
-    package var nextDeadline: Instant? { heap.first.map { entries[Int($0)].deadline } }
+    package var nextDeadline: Instant? {
+        // No closure: one formed here checks its executor, 390 instructions each turn (callgrind).
+        guard let first = heap.first else { return nil }
+        return entries[Int(first)].deadline
+    }
 
     /// Schedules `handler` for `deadline`.
     package mutating func schedule(
@@ -74,7 +78,9 @@ package struct TimerQueue: ~Copyable {
     }
 
     /// Takes one due timer out, nil when none is due at `now`.
-    mutating func takeDue(_ now: Instant) -> (handler: any TimerHandler, tag: UInt32)? {
+    package mutating func takeDue(
+        _ now: Instant
+    ) -> (handler: any TimerHandler, tag: UInt32)? {
         guard let slot = heap.first, entries[Int(slot)].deadline <= now,
             let handler = entries[Int(slot)].handler
         else { return nil }

@@ -6,7 +6,7 @@ internal import CEpoll
 import Glibc
 
 /// Bytes waiting for a socket.
-struct OutputQueue: ~Copyable {
+package struct OutputQueue: ~Copyable {
     private struct Piece {
         var chunk: ByteChunk
         var start: Int
@@ -14,7 +14,7 @@ struct OutputQueue: ~Copyable {
     }
 
     /// How a write ended.
-    enum Outcome: Equatable {
+    package enum Outcome: Equatable {
         case sentAll
         /// The socket is full: wait until it is writable.
         case blocked
@@ -24,12 +24,14 @@ struct OutputQueue: ~Copyable {
     private var pieces: [Piece] = []
     /// Pieces before this index are sent.
     private var first = 0
-    private(set) var byteCount = 0
+    package private(set) var byteCount = 0
 
-    var isEmpty: Bool { byteCount == 0 }
+    package init() {}
+
+    package var isEmpty: Bool { byteCount == 0 }
 
     /// Appends a copy.
-    mutating func append(_ bytes: Span<UInt8>) {
+    package mutating func append(_ bytes: Span<UInt8>) {
         guard !bytes.isEmpty else { return }
         byteCount += bytes.count
         if let last = pieces.last, last.isOwned, last.chunk.room >= bytes.count {
@@ -42,14 +44,14 @@ struct OutputQueue: ~Copyable {
     }
 
     /// Appends without copying; the chunk must not change any more.
-    mutating func append(shared chunk: ByteChunk) {
+    package mutating func append(shared chunk: ByteChunk) {
         guard chunk.count > 0 else { return }
         byteCount += chunk.count
         pieces.append(Piece(chunk: chunk, start: 0, isOwned: false))
     }
 
     /// Sends as much as the socket takes in one call.
-    mutating func send(to descriptor: Int32) -> Outcome {
+    package mutating func send(to descriptor: Int32) -> Outcome {
         guard !isEmpty else { return .sentAll }
         let moved = sendOnce(descriptor)
         if moved < 0 {

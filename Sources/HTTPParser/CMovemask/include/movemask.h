@@ -29,6 +29,16 @@ static inline uint32_t movemask_no_plain(movemask_bytes lanes) {
     return (uint32_t)_mm_movemask_epi8(plain) ^ 0xFFFF;
 }
 
+/* Bytes that are neither letter, digit, "-", ".", "/", ":" nor "_": "-" to ":" are those but for
+ * the letters and the last. */
+static inline uint32_t movemask_no_path(movemask_bytes lanes) {
+    __m128i bytes = (__m128i)lanes;
+    __m128i letter = movemask_in(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 26);
+    __m128i other = movemask_in(bytes, '-', ':' - '-' + 1);
+    __m128i line = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('_'));
+    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(letter, other), line)) ^ 0xFFFF;
+}
+
 /* Control bytes: below SP, and DEL. */
 static inline uint32_t movemask_control(movemask_bytes lanes) {
     __m128i bytes = (__m128i)lanes;

@@ -1,0 +1,39 @@
+// The part of the daemon that answers requests, with services in memory and nothing stored: the
+// same gate, routes and resolve table as `gr serve`, without a home folder or a database. Made by
+// the benchmarks; the daemon itself must never use it, since what it registers is not kept.
+
+package import NetCore
+
+/// Application, registry and views over a fixed set of services.
+@ReactorActor
+package struct StoragelessDaemon {
+    package let application: Application
+    package let registry: ServiceRegistry
+    package let view: ServiceView
+
+    /// Registers `services` as they are. Requests that would store something are refused.
+    package init(_ services: [ServiceSpec], on reactor: Reactor) throws(SystemError) {
+        let background = try BackgroundThread(name: "gr-none")
+        // Ended at once: with nothing to store, a second thread would only blur what is counted.
+        background.stop()
+        let supervisor = Supervisor(
+            on: reactor, children: ChildProcesses(), owners: nil,
+            environment: SupervisorEnvironment(
+                monitorPath: "", runDirectory: -1, logPath: { "/log/\($0).log" }, umask: "77",
+                shell: "/bin/sh", homeDirectory: "/", inherited: [:], daemonURL: ""))
+        registry = ServiceRegistry(
+            on: reactor, store: ServiceStore(Database.closed(on: background)), supervisor: supervisor,
+            commonHeaders: Application.commonHeaders, servicesMost: services.count)
+        registry.adopt(services)
+        view = ServiceView(logPath: { "/log/\($0).log" })
+        let routes = RouteTable(
+            services: ServiceRoutes(
+                registry: registry, supervisor: supervisor,
+                statistics: ProcessStatistics(background: background, on: reactor), view: view,
+                background: background),
+            resolve: ResolveRoute(registry: registry, on: reactor),
+            daemon: DaemonRoutes(reactor: reactor, server: { nil }))
+        application = Application(
+            gate: Gate(Gate.Rules()), routes: routes, owners: nil, uid: 0)
+    }
+}
