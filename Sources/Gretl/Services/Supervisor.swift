@@ -251,9 +251,13 @@ package final class Supervisor {
         guard let exits, let exit = service.machine.lastExit else { return done() }
         let name = service.name
         service.hasStoredExit = true
-        spawn {
-            // A full disk must not keep monitors alive for ever, and who was removed is not missed.
-            try? await exits.save(exit, of: name)
+        spawn { [self] in
+            do throws(StorageError) { try await exits.save(exit, of: name) } catch {
+                // At the end of the daemon storage is closed first: the monitor keeps the exit for
+                // the next one. A full disk must not keep monitors alive for ever, though, and who
+                // was removed is not missed.
+                if isClosing { return }
+            }
             done()
         }
     }
