@@ -380,7 +380,11 @@ package final class Supervisor {
         isClosing = true
         let unborn = spawning
         spawning = []
-        for service in unborn { apply(.monitorVanished, to: service) }
+        for service in unborn {
+            // Nothing failed: the words of a lost monitor would be wrong.
+            for waiter in service.starts { waiter.finish(.daemonEnds) }
+            apply(.monitorVanished, to: service)
+        }
         for service in services.values {
             for waiter in service.starts { waiter.finish(.daemonEnds) }
         }
