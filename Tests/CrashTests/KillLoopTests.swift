@@ -48,12 +48,16 @@ final class KillLoop {
     private var random: SeededGenerator
     private var recoveries: [Double] = []
     private var delay = 0
-    private var errorsBefore = 0
+    private let mayEnd = Flag()
+    private var orderlyEnds = 0
 
     init(seed: UInt64) {
         random = SeededGenerator(seed: seed)
         let (token, folder) = (daemon.token, daemon.folder.path)
-        clients = (0..<4).map { KillClient($0, seed: seed, token: token, folder: folder) }
+        let mayEnd = mayEnd
+        clients = (0..<4).map {
+            KillClient($0, seed: seed, token: token, folder: folder, mayEnd: mayEnd)
+        }
     }
 
     var acknowledged: Int { clients.reduce(0) { $0 + $1.acknowledged } }
@@ -71,15 +75,30 @@ final class KillLoop {
         delay = random.number(in: 5...400)
         pause(milliseconds: delay)
         let killed = milliseconds()
-        daemon.kill9()
+        // One end in five is an orderly one: every request gets an answer or none, nothing else.
+        let isOrderly = random.oneIn(5)
+        var breaches: [String] = []
+        if isOrderly {
+            orderlyEnds += 1
+            mayEnd.set()
+            daemon.signal(SIGTERM)
+            let ending = daemon.wait()
+            if ending != 0 {
+                breaches.append("SIGTERM ended it with \(ending.map { "\($0)" } ?? "-")")
+            }
+        } else {
+            daemon.kill9()
+        }
         let gone = milliseconds()
         for worker in workers { worker.join() }
+        mayEnd.clear()
         // Programs end meanwhile.
         pause(milliseconds: random.number(in: 0...60))
         let began = milliseconds()
         try daemon.start()
         try daemon.waitUntilUp()
-        recoveries.append(milliseconds() - began + gone - killed)
+        recoveries.append(milliseconds() - began + (isOrderly ? 0 : gone - killed))
+        guard breaches.isEmpty else { return breaches }
         let complaints = clients.flatMap(\.complaints)
         guard complaints.isEmpty else { return complaints }
         return try settle()
@@ -110,7 +129,8 @@ final class KillLoop {
     var summary: String {
         let sorted = recoveries.sorted()
         guard let most = sorted.last else { return "no round" }
-        return "\(sorted.count) rounds, \(acknowledged) answers, up again after "
+        return
+            "\(sorted.count) rounds (\(orderlyEnds) by SIGTERM), \(acknowledged) answers, up again after "
             + "p50 \(Int(sorted[sorted.count / 2])) ms, max \(Int(most)) ms"
     }
 }

@@ -191,6 +191,17 @@ private let table: [Row] = [
         }
     }
 
+    @Test func `Of several records the latest counts, in whatever order they are read`() {
+        let early = ProgramExit(code: 1, signal: nil, requested: false, forced: false, endedAt: 10)
+        let late = ProgramExit(code: 0, signal: nil, requested: false, forced: false, endedAt: 20)
+        for order in [[early, late], [late, early]] {
+            var machine = ServiceMachine()
+            for exit in order { machine.recover(exit) }
+            #expect(machine.lastExit == late)
+            #expect(machine.state == .stopped)
+        }
+    }
+
     @Test func `An exit nobody saw is unknown and never that of the program before`() {
         for last in [State.probing, .running, .stopping] {
             var machine = machine(.clearing)

@@ -21,6 +21,8 @@ package final class Recovery {
     private var deadline = Instant.distantFuture
     /// When a monitor that never showed up is forgotten.
     private var giveUp = Instant.distantFuture
+    /// Programs without a monitor, once they were looked for.
+    private var strays: [String: StrayProgram]?
     /// Programs taken back.
     package private(set) var found = 0
 
@@ -94,7 +96,19 @@ package final class Recovery {
             }
             return
         }
+        if fields.isEmpty, findStray(file) { return }
         RunFiles.removeAll(file.id, in: runDirectory)
+    }
+
+    /// Neither monitor nor record: was the monitor alone killed, the program still runs.
+    private func findStray(_ file: RunFiles.Found) -> Bool {
+        let all = strays ?? StrayProgram.find()
+        strays = all
+        guard let stray = all[file.id], let service = registry.find(stray.service),
+            !service.machine.isAlive, supervisor.takeBack(stray, of: service)
+        else { return false }
+        found += 1
+        return true
     }
 
     private static func exit(_ fields: [String: String]) -> ProgramExit? {

@@ -86,9 +86,10 @@ package struct ServiceMachine: Equatable, Sendable {
         }
     }
 
-    /// Remembers an exit that was read from a record, with no monitor left.
+    /// Remembers an exit that was read from a record, with no monitor left. Records come in any
+    /// order: the latest end counts.
     package mutating func recover(_ exit: ProgramExit) {
-        guard !isAlive else { return }
+        guard !isAlive, exit.endedAt >= lastExit?.endedAt ?? exit.endedAt else { return }
         lastExit = exit
         state = ServiceMachine.ended(exit)
     }

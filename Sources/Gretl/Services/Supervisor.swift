@@ -251,9 +251,13 @@ package final class Supervisor {
         guard let exits, let exit = service.machine.lastExit else { return done() }
         let name = service.name
         service.hasStoredExit = true
-        spawn {
-            // A full disk must not keep monitors alive for ever, and who was removed is not missed.
-            try? await exits.save(exit, of: name)
+        spawn { [self] in
+            do throws(StorageError) { try await exits.save(exit, of: name) } catch {
+                // At the end of the daemon storage is closed first: the monitor keeps the exit for
+                // the next one. A full disk must not keep monitors alive for ever, though, and who
+                // was removed is not missed.
+                if isClosing { return }
+            }
             done()
         }
     }
@@ -276,7 +280,7 @@ package final class Supervisor {
                 path: environment.monitorPath, id: id, name: service.name,
                 runDirectory: environment.runDirectory, children: children, on: reactor)
             attach(link, to: service)
-            link.run(name: service.name, programStart(service))
+            link.run(name: service.name, programStart(service, incarnation: id))
         } catch {
             service.failure = "\(environment.monitorPath): \(error)"
             Log.shared.error("a monitor could not be started", ["reason": "\(error)"])
@@ -303,6 +307,28 @@ package final class Supervisor {
         RunFiles.removeIntent(link.id, in: environment.runDirectory)
     }
 
+    /// Takes back a program that lost its monitor and its daemon. False when it has ended.
+    func takeBack(_ stray: StrayProgram, of service: Service) -> Bool {
+        let path = environment.logPath(service.name)
+        let orphan = OrphanedProgram.adopt(
+            pid: stray.pid, logPath: path, on: reactor,
+            isStill: { StrayProgram.leaderStart(stray.pid) == stray.startTime },
+            ended: { [weak self, weak service] in
+                guard let self, let service else { return }
+                programVanished(service)
+            })
+        guard let orphan else { return false }
+        Log.shared.warning("a program without its monitor", ["service": service.name])
+        service.orphan = orphan
+        service.strayIncarnation = stray.incarnation
+        service.program = ProgramIdentity(
+            pid: stray.pid, startTime: stray.startTime,
+            startedAt: ProcessFacts.startedAt(ticks: stray.startTime))
+        service.live = service.spec
+        apply(.found(isReady: false, isStopping: false), to: service)
+        return true
+    }
+
     /// Ends a monitor and whatever runs below it: its exit is known, or nobody wants the program.
     func discard(_ link: MonitorLink) {
         link.delegate = self
@@ -310,7 +336,7 @@ package final class Supervisor {
         link.stop(grace: .zero)
     }
 
-    private func programStart(_ service: Service) -> ProgramStart {
+    private func programStart(_ service: Service, incarnation: String) -> ProgramStart {
         let spec = service.reachable
         var variables = environment.inherited
         variables["PORT"] = spec.port.map { "\($0)" }
@@ -320,6 +346,7 @@ package final class Supervisor {
         let directory = spec.directory ?? environment.homeDirectory
         variables["PWD"] = directory
         for (name, value) in spec.environment { variables[name] = value }
+        variables["GRETL_INCARNATION"] = incarnation
         return ProgramStart(
             shell: environment.shell, command: spec.command ?? "", directory: directory,
             logPath: environment.logPath(spec.name), umask: environment.umask,
@@ -353,7 +380,11 @@ package final class Supervisor {
         isClosing = true
         let unborn = spawning
         spawning = []
-        for service in unborn { apply(.monitorVanished, to: service) }
+        for service in unborn {
+            // Nothing failed: the words of a lost monitor would be wrong.
+            for waiter in service.starts { waiter.finish(.daemonEnds) }
+            apply(.monitorVanished, to: service)
+        }
         for service in services.values {
             for waiter in service.starts { waiter.finish(.daemonEnds) }
         }
@@ -394,6 +425,7 @@ extension Supervisor: MonitorLinkDelegate {
         Log.shared.warning("a monitor was lost", ["service": service.name])
         if let program = service.program, service.machine.isAlive {
             let path = environment.logPath(service.name)
+            service.strayIncarnation = link.id
             service.orphan = link.orphan(program, logPath: path) { [weak self, weak service] in
                 guard let self, let service else { return }
                 programVanished(service)
@@ -406,6 +438,10 @@ extension Supervisor: MonitorLinkDelegate {
 
     private func programVanished(_ service: Service) {
         service.failure = "its monitor was killed; the exit of the program is unknown"
+        if let id = service.strayIncarnation {
+            RunFiles.removeAll(id, in: environment.runDirectory)
+        }
+        service.strayIncarnation = nil
         service.orphan = nil
         service.program = nil
         service.live = nil

@@ -9,7 +9,8 @@ package enum ProcessFacts {
         var bytes = [CChar](repeating: 0, count: 4_096)
         let count = unsafe readlink("/proc/self/exe", &bytes, bytes.count - 1)
         guard count > 0 else { return "." }
-        let path = String(decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let path = String(
+            decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
         return path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     }
 
@@ -19,6 +20,22 @@ package enum ProcessFacts {
 
     /// Whether `path` is a program that can be started.
     package static func isExecutable(_ path: String) -> Bool { unsafe access(path, X_OK) == 0 }
+
+    /// When a process with that start time (field 22 of its stat) started, in milliseconds since
+    /// 1970, to a hundredth of a second.
+    package static func startedAt(ticks: UInt64) -> Int64 {
+        var wall = timespec()
+        var boot = timespec()
+        // The pointers are to locals.
+        unsafe clock_gettime(CLOCK_REALTIME, &wall)
+        unsafe clock_gettime(CLOCK_BOOTTIME, &boot)
+        let perSecond = Int64(clamping: max(1, sysconf(Int32(_SC_CLK_TCK))))
+        let age =
+            Int64(boot.tv_sec) * 1_000 + Int64(boot.tv_nsec) / 1_000_000
+            - Int64(clamping: ticks / UInt64(perSecond)) * 1_000
+            - Int64(clamping: ticks % UInt64(perSecond)) * 1_000 / perSecond
+        return Int64(wall.tv_sec) * 1_000 + Int64(wall.tv_nsec) / 1_000_000 - max(0, age)
+    }
 
     /// Signals the daemon handles.
     package static let handledSignals = [SIGCHLD, SIGTERM, SIGINT, SIGHUP]

@@ -47,6 +47,12 @@ package struct ProgramIdentity: Equatable, Sendable {
     package var startTime: UInt64
     /// Milliseconds since 1970.
     package var startedAt: Int64
+
+    package init(pid: Int32, startTime: UInt64, startedAt: Int64) {
+        self.pid = pid
+        self.startTime = startTime
+        self.startedAt = startedAt
+    }
 }
 
 /// What a monitor says of itself when the daemon connects.

@@ -36,6 +36,24 @@ package final class OrphanedProgram: EventHandler, TimerHandler {
         }
     }
 
+    /// Watches a program that was found by its pid. `isStill` is asked once the pidfd is open, and
+    /// says whether the pid is still that of the program: it may have been given away meanwhile.
+    package static func adopt(
+        pid: Int32, logPath: String, on reactor: Reactor, isStill: () -> Bool,
+        ended: @escaping () -> Void
+    ) -> OrphanedProgram? {
+        let program = cepoll_pidfd_open(pid)
+        guard program >= 0 else { return nil }
+        guard isStill(),
+            let orphan = try? OrphanedProgram(
+                pid: pid, program: program, output: -1, logPath: logPath, on: reactor, ended: ended)
+        else {
+            Descriptor.close(program)
+            return nil
+        }
+        return orphan
+    }
+
     package func ready(_ mask: EventMask) {
         drain()
         let done = ended
