@@ -64,6 +64,9 @@ let package = Package(
         .testTarget(
             name: "MonitorTests", dependencies: ["CEpoll", "TestSupport"],
             path: "Tests/MonitorTests", swiftSettings: strict),
+        .testTarget(
+            name: "DaemonTests", dependencies: ["CEpoll", "TestSupport"],
+            path: "Tests/DaemonTests", swiftSettings: strict),
     ],
     cLanguageStandard: .gnu11,
     cxxLanguageStandard: .cxx17
