@@ -165,8 +165,7 @@ package final class Gate {
         lines += "Access-Control-Expose-Headers: Retry-After\r\n"
         if exchange.method == .options {
             lines += "Access-Control-Allow-Methods: GET, POST, PUT, PATCH, DELETE\r\n"
-            lines += "Access-Control-Allow-Headers: Content-Type, Authorization, Last-Event-ID, "
-            lines += "X-Gretl\r\n"
+            lines += "Access-Control-Allow-Headers: Content-Type, Authorization, Last-Event-ID\r\n"
             lines += "Access-Control-Max-Age: 600\r\n"
         }
         exchange.additionalHeaders = Array(lines.utf8)
