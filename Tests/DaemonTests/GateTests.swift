@@ -14,7 +14,7 @@ import Testing
     static let listed = "chrome-extension://abcdefghijklmnop"
     static let routes: [(String, String)] = [
         ("GET", "/health"), ("GET", "/v1/services"), ("GET", "/v1/services/a"),
-        ("POST", "/v1/services"), ("POST", "/v1/services/a/start"),
+        ("POST", "/v1/services"), ("POST", "/v1/services/a/start?timeout=0"),
         ("POST", "/v1/services/a/stop"), ("DELETE", "/v1/services/a"), ("GET", "/v1/resolve/a"),
         ("GET", "/v1/events"), ("GET", "/nothing"), ("OPTIONS", "/health"), ("HEAD", "/health"),
     ]
@@ -22,7 +22,8 @@ import Testing
 
     init() throws {
         daemon = try DaemonProcess(configuration: Self.configuration)
-        _ = try daemon.ask("POST", "/v1/services", #"{"name":"a","port":7000,"cmd":"sleep 9"}"#)
+        _ = try daemon.ask(
+            "POST", "/v1/services", #"{"name":"a","port":7000,"cmd":"exec sleep 300"}"#)
     }
 
     private func ask(
@@ -56,7 +57,8 @@ import Testing
             "null", "http://localhost:3000", "http://evil.example", "https://localhost",
             "chrome-extension://other", "chrome-extension://abcdefghijklmnopq", "file://",
             "https://app.example.evil.example", "https://app.example:444", "http://app.example",
-            "moz-extension://abcdefghijklmnop", "tauri://localhost", "http://localhost.evil.example",
+            "moz-extension://abcdefghijklmnop", "tauri://localhost",
+            "http://localhost.evil.example",
             "https://evil.app.example", "HTTPS://app.example/", "https://app.example/x",
         ]
         for origin in origins {
@@ -91,9 +93,12 @@ import Testing
 
     @Test func aBrowserOnAnotherSiteIsRefusedWithoutOriginToo() throws {
         for site in ["cross-site", "same-site", "nonsense", "CROSS-SITE"] {
-            for (mode, target) in [("no-cors", "image"), ("cors", "empty"), ("websocket", "websocket")] {
+            for (mode, target) in [
+                ("no-cors", "image"), ("cors", "empty"), ("websocket", "websocket"),
+            ] {
                 let fields = [
-                    "Sec-Fetch-Site: \(site)", "Sec-Fetch-Mode: \(mode)", "Sec-Fetch-Dest: \(target)",
+                    "Sec-Fetch-Site: \(site)", "Sec-Fetch-Mode: \(mode)",
+                    "Sec-Fetch-Dest: \(target)",
                 ]
                 for (method, path) in Self.routes {
                     let answer = try ask(method, path, fields)
@@ -109,7 +114,9 @@ import Testing
         #expect(try ask("POST", "/v1/services/a/start", form).status == 403)
         #expect(
             try ask("POST", "/v1/services/a/start", form + ["Origin: null"]).status == 403)
-        let frame = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe"]
+        let frame = [
+            "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe",
+        ]
         #expect(try ask("GET", "/v1/services", frame).status == 403)
         #expect(try daemon.ask("GET", "/v1/services/a").json["status"] == .string("stopped"))
     }
@@ -150,7 +157,9 @@ import Testing
         for host in hosts {
             #expect(try daemon.ask("GET", "/v1/services", host: host).status == 200, "\(host)")
             let own = ["Origin: http://\(host.lowercased())"]
-            #expect(try daemon.ask("GET", "/v1/services", nil, own, host: host).status == 200, "\(host)")
+            #expect(
+                try daemon.ask("GET", "/v1/services", nil, own, host: host).status == 200, "\(host)"
+            )
         }
         let navigation = [
             ["Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"],
@@ -196,7 +205,9 @@ import Testing
             #expect(preflight.value("Access-Control-Allow-Credentials") == nil)
             #expect(preflight.value("Access-Control-Allow-Private-Network") == nil)
             #expect(preflight.value("Vary")?.contains("Origin") == true)
-            let fields = ["Origin: \(origin)", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: cors"]
+            let fields = [
+                "Origin: \(origin)", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: cors",
+            ]
             let answer = try ask("GET", "/v1/services", fields)
             #expect(answer.status == 200)
             #expect(answer.values("Access-Control-Allow-Origin") == [origin])
@@ -229,7 +240,9 @@ import Testing
 
     @Test func onlyLoopbackListens() throws {
         #expect(throws: (any Error).self) { try DaemonProcess(listen: "0.0.0.0:0") }
-        #expect(throws: (any Error).self) { try DaemonProcess(configuration: "bind = [\"0.0.0.0\"]") }
+        #expect(throws: (any Error).self) {
+            try DaemonProcess(configuration: "bind = [\"0.0.0.0\"]")
+        }
         let six = try DaemonProcess(listen: "[::1]:0")
         let client = try WireClient(port: six.port, host: "::1")
         client.send(get("/health", host: "[::1]:\(six.port)"))

@@ -184,7 +184,10 @@ import Testing
             try WireClient(quick)
         )
         head.send("GET /health HTTP/1.1\r\nHost: loc")
-        body.send(request("POST /v1/services HTTP/1.1", ["Content-Type: application/json", "Content-Length: 9"], body: "{"))
+        body.send(
+            request(
+                "POST /v1/services HTTP/1.1",
+                ["Content-Type: application/json", "Content-Length: 9"], body: "{"))
         kept.send(get("/health"))
         #expect(try kept.answer().status == 200)
         for client in [head, body] {

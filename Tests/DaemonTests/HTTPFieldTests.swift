@@ -45,7 +45,8 @@ import Testing
         let good: [(String, String)] = [
             ("empty value", "A:\r\n"), ("blank value", "A:   \r\n"), ("no blank", "A:b\r\n"),
             ("tabs around", "A:\tb\t\r\n"), ("tab inside", "A: b\tc\r\n"),
-            ("bytes beyond ASCII", "A: bäd\r\n"), ("every token byte", "!#$%&'*+-.^_`|~09aZ: x\r\n"),
+            ("bytes beyond ASCII", "A: bäd\r\n"),
+            ("every token byte", "!#$%&'*+-.^_`|~09aZ: x\r\n"),
             ("colons in the value", "A: b:c:d\r\n"), ("quotes in the value", "A: \"b\r\n"),
             ("repeated", "A: b\r\nA: c\r\n"), ("digits as a name", "1: 2\r\n"),
             ("unknown", "X-Whatever: 1\r\n"), ("upgrade to HTTP/2", "Upgrade: h2c\r\n"),
@@ -69,10 +70,14 @@ import Testing
             WireCase("100 fields", head(many), 200),
             WireCase("101 fields", head(many + "B: c\r\n"), 431),
             WireCase("5,000 fields", head((0..<5_000).map { "A\($0): b\r\n" }.joined()), 431),
-            WireCase("a value of 15 KB", head("A: \(String(repeating: "b", count: 15_000))\r\n"), 200),
-            WireCase("a value of 17 KB", head("A: \(String(repeating: "b", count: 17_000))\r\n"), 431),
-            WireCase("a name of 17 KB", head("\(String(repeating: "b", count: 17_000)): c\r\n"), 431),
-            WireCase("a value of 1 MB", head("A: \(String(repeating: "b", count: 1 << 20))\r\n"), 431),
+            WireCase(
+                "a value of 15 KB", head("A: \(String(repeating: "b", count: 15_000))\r\n"), 200),
+            WireCase(
+                "a value of 17 KB", head("A: \(String(repeating: "b", count: 17_000))\r\n"), 431),
+            WireCase(
+                "a name of 17 KB", head("\(String(repeating: "b", count: 17_000)): c\r\n"), 431),
+            WireCase(
+                "a value of 1 MB", head("A: \(String(repeating: "b", count: 1 << 20))\r\n"), 431),
             WireCase(
                 "a method of 20 KB",
                 request("\(String(repeating: "M", count: 20_000)) / HTTP/1.1"), 400, 414, 431, 501),

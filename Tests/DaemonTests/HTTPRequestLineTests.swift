@@ -122,7 +122,8 @@ import Testing
             let bare = try daemon.ask("HEAD", target)
             #expect(bare.status == body.status, "\(target)")
             let (some, other) = (
-                body.fields.filter { $0.name != "Date" }, bare.fields.filter { $0.name != "Date" })
+                body.fields.filter { $0.name != "Date" }, bare.fields.filter { $0.name != "Date" }
+            )
             #expect(some.map(\.name) == other.map(\.name), "\(target)")
             #expect(some.map(\.value) == other.map(\.value), "\(target)")
             #expect(body.value("Content-Length") == "\(body.body.count)", "\(target)")

@@ -27,7 +27,8 @@ import Testing
             WireCase("absolute, bad port", get("http://localhost:99999/health"), 400),
             WireCase("absolute, other scheme", get("ftp://localhost/health"), 400),
             WireCase("absolute, no slashes", get("http:localhost/health"), 400),
-            WireCase("absolute, Host foreign", get("http://localhost/health", host: "b.c"), 200, 403),
+            WireCase(
+                "absolute, Host foreign", get("http://localhost/health", host: "b.c"), 200, 403),
             WireCase("absolute, Host missing", get("http://localhost/health", host: nil), 400),
             WireCase("authority with GET", get("localhost:80"), 400),
             WireCase("asterisk with GET", get("*"), 400),

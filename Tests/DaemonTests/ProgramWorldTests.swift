@@ -62,7 +62,10 @@ import Testing
         // A shell keeps what a redirection replaced on 10 (dash) or 255 (bash).
         #expect(Set(numbers).isSubset(of: ["0", "1", "2", "10", "255"]), "\(links)")
         #expect(links.contains { $0.contains(" 0 -> /dev/null") })
-        #expect(ProcessTable.descriptors(Int32(try fixture.service("b")["pid"].integer ?? 0)) == [0, 1, 2])
+        #expect(
+            ProcessTable.descriptors(Int32(try fixture.service("b")["pid"].integer ?? 0)) == [
+                0, 1, 2,
+            ])
     }
 
     @Test func signalsAreAsAProgramExpects() throws {
@@ -88,7 +91,8 @@ import Testing
     @Test func theLogIsWhole() throws {
         let lines = 20_000
         try fixture.register(
-            "a", command: "i=0; while [ $i -lt \(lines) ]; do echo line $i; i=$((i+1)); done; "
+            "a",
+            command: "i=0; while [ $i -lt \(lines) ]; do echo line $i; i=$((i+1)); done; "
                 + "echo to stderr >&2; printf 'no end'; exec sleep 300")
         #expect(try fixture.start("a").status == 200)
         let path = try fixture.service("a")["logFile"].text ?? ""

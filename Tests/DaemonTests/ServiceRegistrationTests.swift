@@ -9,7 +9,9 @@ import Testing
 
     init() throws { daemon = try DaemonProcess(configuration: "[limits]\nservices = 400\n") }
 
-    private func judge(_ table: [(String, Int)], _ location: SourceLocation = #_sourceLocation)
+    private func judge(
+        _ table: [(String, Int)], _ location: SourceLocation = #_sourceLocation
+    )
         throws
     {
         for (body, status) in table {
@@ -98,9 +100,11 @@ import Testing
         let nested = String(repeating: "{\"a\":", count: 50_000)
         let bad = [
             "[]", "null", "1", "\"a\"", "true", "{", "}", "{\"name\":", "{'name':'a'}", "{}",
-            #"{"name":"a","port":7000"#, #"{"name":"a","port":7000}}"#, #"{"name":"a","port":7000} x"#,
+            #"{"name":"a","port":7000"#, #"{"name":"a","port":7000}}"#,
+            #"{"name":"a","port":7000} x"#,
             #"{"name":"a","port":7000,}"#, #"{name:"a","port":7000}"#, #"{"name":"a" "port":7000}"#,
-            #"{"name":"a","port":NaN}"#, #"{"name":"a","port":+7000}"#, #"{"name":"a","port":07000}"#,
+            #"{"name":"a","port":NaN}"#, #"{"name":"a","port":+7000}"#,
+            #"{"name":"a","port":07000}"#,
             #"{"name":"a","port":7000}//"#, #"{"name":"a\x","port":7000}"#, " ", deep, nested,
             #"{"name":"a","port":0x1b58}"#, "{\"name\":\"a\nb\",\"port\":7000}", "name=a&port=7000",
             #"{"name":"a","port":7000,"zzz":"# + String(repeating: "[", count: 5_000) + "}",
@@ -121,7 +125,8 @@ import Testing
         let body = #"{"name":"typed","port":7000}"#
         let table: [(String, [Int])] = [
             ("application/json", [201]), ("APPLICATION/JSON", [201]),
-            ("application/json; charset=utf-8", [201]), ("application/json;charset=\"UTF-8\"", [201]),
+            ("application/json; charset=utf-8", [201]),
+            ("application/json;charset=\"UTF-8\"", [201]),
             ("application/json ; a=b", [201]), ("text/plain", [415]), ("", [415, 400]),
             ("text/plain;application/json", [415]), ("application/x-www-form-urlencoded", [415]),
             ("multipart/form-data; boundary=a", [415]), ("application/jsonx", [415]),
@@ -134,7 +139,9 @@ import Testing
             #expect(answer.status != 415 || answer.code == "unsupported_media_type")
         }
         try daemon.judge([
-            WireCase("none", request("POST /v1/services HTTP/1.1", ["Content-Length: 28"], body: body), 415),
+            WireCase(
+                "none", request("POST /v1/services HTTP/1.1", ["Content-Length: 28"], body: body),
+                415),
             WireCase(
                 "two",
                 post("/v1/services", body, ["Content-Type: text/plain"]), 415, 400),
@@ -193,7 +200,9 @@ import Testing
     @Test func aServiceObjectHasAStableShape() throws {
         _ = try daemon.ask("POST", "/v1/services", #"{"name":"s","port":7401,"env":{"K":"v"}}"#)
         let service = try daemon.ask("GET", "/v1/services/s").json
-        let nulls = ["group", "pid", "startedAt", "cpu", "rssMB", "cmd", "cwd", "ready", "exitCode"]
+        let nulls = [
+            "group", "pid", "startedAt", "cpu", "rssMB", "cmd", "cwd", "ready", "exitCode",
+        ]
         for key in nulls { #expect(service[key] == .null, "\(key)") }
         #expect(service["status"] == .string("stopped"))
         #expect(service["url"] == .string("http://localhost:7401"))
@@ -208,7 +217,8 @@ import Testing
     @Test func listsAreSortedAndFiltered() throws {
         for (name, group) in [("c", "@x"), ("a", "@y"), ("B", "@x"), ("é", "@z z"), ("b", "@x")] {
             _ = try daemon.ask(
-                "POST", "/v1/services", "{\"name\":\"\(name)\",\"port\":7000,\"group\":\"\(group)\"}")
+                "POST", "/v1/services",
+                "{\"name\":\"\(name)\",\"port\":7000,\"group\":\"\(group)\"}")
         }
         func names(_ query: String) throws -> [String] {
             let answer = try daemon.ask("GET", "/v1/services\(query)")

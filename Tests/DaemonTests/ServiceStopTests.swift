@@ -114,7 +114,8 @@ import Testing
         #expect(try fixture.stop("a").status == 200)
         let answer = try waiting.answer()
         #expect(answer.status == 502)
-        #expect(answer.message.contains("stopped before ready") || answer.message.contains("stopped"))
+        #expect(
+            answer.message.contains("stopped before ready") || answer.message.contains("stopped"))
         #expect(try fixture.service("a")["status"] == .string("stopped"))
     }
 

@@ -16,7 +16,8 @@ import Testing
         let daemon = try DaemonProcess(configuration: Self.configuration)
         let token = Self.token
         let wrong: [(String, [String])] = [
-            ("missing", []), ("empty", ["Authorization:"]), ("scheme only", ["Authorization: Bearer"]),
+            ("missing", []), ("empty", ["Authorization:"]),
+            ("scheme only", ["Authorization: Bearer"]),
             ("blank", ["Authorization: Bearer "]),
             ("prefix", ["Authorization: Bearer \(token.dropLast())"]),
             ("longer", ["Authorization: Bearer \(token)x"]),
@@ -76,7 +77,9 @@ import Testing
     }
 
     /// Sends a GET as another user; needs root, as the tests of a build machine have.
-    private func askAsNobody(_ daemon: DaemonProcess, _ fields: String, halfClose: Bool = false)
+    private func askAsNobody(
+        _ daemon: DaemonProcess, _ fields: String, halfClose: Bool = false
+    )
         throws -> String
     {
         let script = """

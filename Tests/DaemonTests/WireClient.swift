@@ -90,7 +90,9 @@ final class WireClient {
     }
 
     /// The next complete answer; `method` decides whether it has a body.
-    func answer(to method: String = "GET", within milliseconds: Int64 = 8_000) throws
+    func answer(
+        to method: String = "GET", within milliseconds: Int64 = 8_000
+    ) throws
         -> WireAnswer
     {
         let deadline = cepoll_monotonic() + milliseconds * 1_000_000

@@ -95,25 +95,25 @@ package final class DaemonProcess {
         let null = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
         let log = unsafe open(
             folder.file("stderr"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        defer { for descriptor in [ends[1], null, log] { close(descriptor) } }
-        // The shell sets the mask and becomes the daemon: the pid is the same.
-        let line = "umask \(mask); exec \"$0\" serve --home \"$1\" --listen \"$2\""
-        let arguments = ["sh", "-c", line, BuildProducts.gr, home, listen]
-        let made = try Self.spawn(
-            "/bin/sh", arguments, environment, [null, ends[1], log], limit)
-        (pid, pidfd) = made
         output = ends[0]
         defer {
             close(output)
             output = -1
         }
+        // The shell sets the mask and becomes the daemon: the pid is the same.
+        let line = "umask \(mask); exec \"$0\" serve --home \"$1\" --listen \"$2\""
+        let arguments = ["sh", "-c", line, BuildProducts.gr, home, listen]
+        let made = Result {
+            try Self.spawn("/bin/sh", arguments, environment, [null, ends[1], log], limit)
+        }
+        // Before the wait: while we hold the other end there is no end of file.
+        for descriptor in [ends[1], null, log] { close(descriptor) }
+        (pid, pidfd) = try made.get()
         guard let port = readPort(within: 10_000) else {
-            if Self.waitReadable(pidfd, 0) {
-                throw DaemonProcessError.notListening(
-                    exit: collect(within: 100), said: standardError)
-            }
-            kill()
-            throw DaemonProcessError.notListening(exit: nil, said: standardError)
+            // Its end of the pipe goes a moment before the process is one that ended.
+            let exit = collect(within: 2_000)
+            if exit == nil { kill() }
+            throw DaemonProcessError.notListening(exit: exit, said: standardError)
         }
         self.port = port
     }
