@@ -155,7 +155,7 @@ import Testing
         try fixture.register("a", port: port, env: ["DELAY": "30"])
         let waiting = try WireClient(fixture.daemon)
         waiting.send(request("POST /v1/services/a/start HTTP/1.1"))
-        #expect(try fixture.waits("a", for: "starting"))
+        #expect(try eventually { try pidOf("a") != 0 })
         let pid = try pidOf("a")
         #expect(try fixture.daemon.ask("DELETE", "/v1/services/a").status == 200)
         #expect(try waiting.answer().status / 100 != 2)

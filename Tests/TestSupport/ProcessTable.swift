@@ -34,6 +34,14 @@ package enum ProcessTable {
         return found.subtracting(roots)
     }
 
+    /// Ended children that `parent` has not reaped.
+    package static func zombies(of parent: Int32) -> [Int32] {
+        folderNames("/proc").compactMap { Int32($0) }.filter { pid in
+            guard let status = stat(pid), status.count > 2 else { return false }
+            return status[0] == "Z" && Int32(status[1]) == parent
+        }
+    }
+
     /// It exists and is no zombie.
     package static func isAlive(_ pid: Int32) -> Bool {
         guard let status = stat(pid) else { return false }
