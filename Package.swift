@@ -75,6 +75,9 @@ let package = Package(
         .testTarget(
             name: "CrashTests", dependencies: ["CEpoll", "NetCore", "TestSupport"],
             path: "Tests/CrashTests", swiftSettings: strict),
+        .testTarget(
+            name: "DaemonTests", dependencies: ["CEpoll", "TestSupport"],
+            path: "Tests/DaemonTests", swiftSettings: strict),
     ],
     cLanguageStandard: .gnu11,
     cxxLanguageStandard: .cxx17

@@ -188,8 +188,10 @@ package final class Gate {
     private func hasJSONType(_ exchange: Exchange) -> Bool {
         guard exchange.count(of: .contentType) == 1, let text = exchange.text(of: .contentType)
         else { return false }
-        let type = text.split(separator: ";", maxSplits: 1, omittingEmptySubsequences: false)[0]
-        return String(type.filter { $0 != " " && $0 != "\t" }).lowercased() == "application/json"
+        var type = text.split(separator: ";", maxSplits: 1, omittingEmptySubsequences: false)[0]
+        // Only blanks before the ";" belong to nobody (RFC 9110 8.3.1): inside they make another type.
+        while type.last == " " || type.last == "\t" { type.removeLast() }
+        return type.lowercased() == "application/json"
     }
 
     // MARK: Token and peer

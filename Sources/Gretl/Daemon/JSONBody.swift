@@ -58,16 +58,12 @@ package enum JSONValue: Equatable, Sendable, Decodable {
             throw .invalid(
                 "the request has no body", hint: "send a JSON object such as {\"name\": \"web\"}")
         }
-        guard isShallow(body) else {
-            throw .invalid(
-                "the body is nested deeper than \(depthMost) levels", hint: "send a flat object")
-        }
+        try check(body)
         let value: JSONValue
         do {
             value = try JSONDecoder().decode(JSONValue.self, from: Data(body))
         } catch {
-            throw .invalid(
-                "the body is not valid JSON", hint: "send one JSON object in UTF-8")
+            throw notJSON
         }
         guard case .object(let fields) = value else {
             throw .invalid("the body is \(value.kind), not an object", hint: "send a JSON object")
@@ -75,11 +71,13 @@ package enum JSONValue: Equatable, Sendable, Decodable {
         return fields
     }
 
-    /// Counts brackets outside of strings, so that the decoder never recurses deeply.
-    private static func isShallow(_ body: [UInt8]) -> Bool {
+    /// What the decoder would not refuse: it recurses as deep as it is told to, and lets a comma
+    /// stand before a closing bracket.
+    private static func check(_ body: [UInt8]) throws(APIError) {
         var depth = 0
         var inString = false
         var isEscaped = false
+        var last: UInt8 = 0
         for byte in body {
             if inString {
                 if isEscaped {
@@ -92,13 +90,24 @@ package enum JSONValue: Equatable, Sendable, Decodable {
                 continue
             }
             switch byte {
+            case UInt8(ascii: " "), 0x09, 0x0A, 0x0D: continue
             case UInt8(ascii: "\""): inString = true
             case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
-            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                guard last != UInt8(ascii: ",") else { throw notJSON }
+                depth -= 1
             default: break
             }
-            if depth > depthMost { return false }
+            last = byte
+            guard depth <= depthMost else {
+                throw .invalid(
+                    "the body is nested deeper than \(depthMost) levels",
+                    hint: "send a flat object")
+            }
         }
-        return true
+    }
+
+    private static var notJSON: APIError {
+        .invalid("the body is not valid JSON", hint: "send one JSON object in UTF-8")
     }
 }

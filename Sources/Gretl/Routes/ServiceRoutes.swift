@@ -47,7 +47,8 @@ package struct ServiceRoutes {
             await APIError.catching { () async throws(APIError) in
                 let patch = try ServicePatch(try await decode(body))
                 let service = try await registry.register(patch)
-                return object(service, status: 201, warnings: patch.warnings)
+                return object(
+                    service, status: 201, warnings: patch.warnings + sharedPort(of: service))
             }
         }
     }
@@ -117,6 +118,14 @@ package struct ServiceRoutes {
 
     /// Up to here decoding takes less than half a millisecond.
     private static let quickBody = 8 * 1_024
+
+    /// Two services may be registered on one port; only one of them can run.
+    private func sharedPort(of service: Service) -> [String] {
+        guard let port = service.spec.port, let other = registry.sharesPort(with: service) else {
+            return []
+        }
+        return ["port \(port) is registered by '\(other)' too; only one of them can run"]
+    }
 
     private func object(_ service: Service, status: Int, warnings: [String] = []) -> Response {
         var json = JSONText(capacity: 1_024)

@@ -17,7 +17,8 @@ package struct ServicePatch: Sendable {
     var directory = Field<String>.absent
     var group = Field<String>.absent
     var ready = Field<String>.absent
-    var environment = Field<[String: String]>.absent
+    /// Merged variable by variable: RFC 7396 goes down into objects, and null takes one away.
+    var environment = Field<[String: String?]>.absent
     var dependsOn = Field<[String]>.absent
     var restart = Field<RestartPolicy>.absent
     /// Notes for the answer: unknown fields.
@@ -62,7 +63,7 @@ package struct ServicePatch: Sendable {
         spec.directory = directory.merged(into: spec.directory)
         spec.group = group.merged(into: spec.group)
         spec.ready = ready.merged(into: spec.ready)
-        spec.environment = environment.merged(into: spec.environment) ?? [:]
+        spec.environment = try merged(into: spec.environment)
         spec.dependsOn = dependsOn.merged(into: spec.dependsOn) ?? []
         spec.restart = restart.merged(into: spec.restart) ?? .onFailure
         if let port = spec.port, daemonPorts.contains(port) {
@@ -70,6 +71,27 @@ package struct ServicePatch: Sendable {
                 "port \(port) is the daemon's own", hint: "choose another port for '\(name)'")
         }
         return spec
+    }
+
+    private func merged(into old: [String: String]) throws(APIError) -> [String: String] {
+        switch environment {
+        case .absent: return old
+        case .null: return [:]
+        case .value(let changes):
+            var variables = old
+            for (key, value) in changes { variables[key] = value }
+            try ServicePatch.checkSize(of: variables)
+            return variables
+        }
+    }
+
+    private static func checkSize(of variables: [String: String]) throws(APIError) {
+        let bytes = variables.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 2 }
+        guard bytes <= environmentMost, variables.count <= 1_024 else {
+            throw .invalid(
+                "the field 'env' has more than \(environmentMost) bytes or 1024 variables",
+                hint: "keep large values in a file")
+        }
     }
 
     // MARK: Fields
@@ -170,29 +192,26 @@ package struct ServicePatch: Sendable {
 
     private static func environment(
         _ value: JSONValue?
-    ) throws(APIError) -> Field<[String: String]> {
+    ) throws(APIError) -> Field<[String: String?]> {
         guard let value else { return .absent }
         if value == .null { return .null }
         guard case .object(let items) = value else { throw wrong("env", value, "an object") }
-        var variables: [String: String] = [:]
-        var bytes = 0
+        var variables: [String: String?] = [:]
         for (key, item) in items {
-            guard case .string(let text) = item else {
-                throw wrong("env.\(key.prefix(64))", item, "a string")
+            let text: String?
+            switch item {
+            case .string(let given): text = given
+            case .null: text = nil
+            default: throw wrong("env.\(key.prefix(64))", item, "a string")
             }
-            guard !key.isEmpty, !key.contains("="), !key.utf8.contains(0), !text.utf8.contains(0)
+            guard !key.isEmpty, !key.contains("="), !key.utf8.contains(0),
+                text?.utf8.contains(0) != true
             else {
                 throw .invalid(
                     "'\(key.prefix(64))' cannot be a variable's name, or its value has a NUL",
                     hint: "a name is not empty and has no '='")
             }
-            bytes += key.utf8.count + text.utf8.count + 2
-            variables[key] = text
-        }
-        guard bytes <= environmentMost, variables.count <= 1_024 else {
-            throw .invalid(
-                "the field 'env' has more than \(environmentMost) bytes or 1024 variables",
-                hint: "keep large values in a file")
+            variables.updateValue(text, forKey: key)
         }
         return .value(variables)
     }

@@ -63,6 +63,12 @@ package final class ServiceRegistry {
 
     // MARK: Changes
 
+    /// The name of a service other than `service` that is registered on its port.
+    package func sharesPort(with service: Service) -> String? {
+        guard let port = service.spec.port else { return nil }
+        return services.values.filter { $0 !== service && $0.spec.port == port }.map(\.name).min()
+    }
+
     /// Creates or updates the service a patch names.
     package func register(_ patch: ServicePatch) async throws(APIError) -> Service {
         try await locks.withLock(patch.name) { () async throws(APIError) -> Service in

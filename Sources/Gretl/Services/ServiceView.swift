@@ -34,6 +34,7 @@ package struct ServiceView {
         json.field("exitCode", exit?.exitCode)
         json.field("signal", exit?.signal.map(SignalName.text))
         json.field("stopReason", stopReason(service))
+        json.field("pendingChange", service.live.map { $0 != spec } ?? false)
         json.field("lastProbe", service.lastProbe)
         json.field("logFile", spec.command == nil ? nil : logPath(spec.name))
         if !warnings.isEmpty { json.field("warnings", warnings) }

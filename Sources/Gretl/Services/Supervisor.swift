@@ -162,7 +162,7 @@ package final class Supervisor {
     /// How the last program ended, in words.
     package static func words(_ service: Service) -> String {
         guard let exit = service.machine.lastExit else { return "its exit is unknown" }
-        if let signal = exit.signal { return "killed by signal \(signal)" }
+        if let signal = exit.signal { return "killed by \(SignalName.text(signal))" }
         return "exit code \(exit.exitCode)"
     }
 
