@@ -29,7 +29,7 @@ let strictC: [CSetting] = [
 let package = Package(
     name: "gretl",
     products: [
-        .executable(name: "gr", targets: ["gr"]),
+        .executable(name: "gr", targets: ["gr"])
     ],
     dependencies: [],
     targets: [
@@ -72,6 +72,9 @@ let package = Package(
         .testTarget(
             name: "MonitorTests", dependencies: ["CEpoll", "TestSupport"],
             path: "Tests/MonitorTests", swiftSettings: strict),
+        .testTarget(
+            name: "TidyTests", dependencies: ["TestSupport"], path: "Tests/TidyTests",
+            swiftSettings: strict),
         .testTarget(
             name: "CrashTests", dependencies: ["CEpoll", "NetCore", "TestSupport"],
             path: "Tests/CrashTests", swiftSettings: strict),

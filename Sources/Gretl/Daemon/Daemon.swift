@@ -229,7 +229,8 @@ package final class Daemon {
             guard address.isLoopback || configuration.token != nil else {
                 throw StartFailure(
                     message: "listening on \(one.host) needs 'auth.token' in "
-                        + "\(home.configurationPath): everybody who can reach it could run commands")
+                        + "\(home.configurationPath): everybody who can reach it could run commands"
+                )
             }
             do throws(SystemError) {
                 bound.append(try server.listen(address))

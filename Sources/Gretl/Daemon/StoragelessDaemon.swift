@@ -22,7 +22,8 @@ package struct StoragelessDaemon {
                 monitorPath: "", runDirectory: -1, logPath: { "/log/\($0).log" }, umask: "77",
                 shell: "/bin/sh", homeDirectory: "/", inherited: [:], daemonURL: ""))
         registry = ServiceRegistry(
-            on: reactor, store: ServiceStore(Database.closed(on: background)), supervisor: supervisor,
+            on: reactor, store: ServiceStore(Database.closed(on: background)),
+            supervisor: supervisor,
             commonHeaders: Application.commonHeaders, servicesMost: services.count)
         registry.adopt(services)
         view = ServiceView(logPath: { "/log/\($0).log" })

@@ -33,7 +33,8 @@ package struct ResolveRoute {
         guard let name = exchange.parameter(0) else {
             return exchange.reply(
                 APIError.invalid(
-                    "the name in the path is not valid UTF-8", hint: "percent-encode it").response)
+                    "the name in the path is not valid UTF-8", hint: "percent-encode it"
+                ).response)
         }
         guard let service = registry.find(name) ?? byPort(name) else {
             return exchange.reply(APIError.unknownService(name).response)

@@ -146,7 +146,8 @@ package struct ServiceRoutes {
         guard let name = exchange.parameter(0) else {
             exchange.reply(
                 APIError.invalid(
-                    "the name in the path is not valid UTF-8", hint: "percent-encode it").response)
+                    "the name in the path is not valid UTF-8", hint: "percent-encode it"
+                ).response)
             return
         }
         exchange.reply {
@@ -172,7 +173,8 @@ package enum QueryNumber {
         _ name: String, _ text: String?, default standard: Int
     ) throws(APIError) -> Duration {
         guard let text else { return .milliseconds(standard) }
-        guard !text.isEmpty, text.utf8.count <= 6, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+        guard !text.isEmpty, text.utf8.count <= 6,
+            text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
             let value = Int(text), value <= 600_000
         else {
             throw .invalid(

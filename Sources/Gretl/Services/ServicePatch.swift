@@ -51,7 +51,9 @@ package struct ServicePatch: Sendable {
     }
 
     /// The spec after this patch. `old` is nil for a new service, which has to name its port.
-    package func applied(to old: ServiceSpec?, daemonPorts: Set<Int>) throws(APIError) -> ServiceSpec {
+    package func applied(
+        to old: ServiceSpec?, daemonPorts: Set<Int>
+    ) throws(APIError) -> ServiceSpec {
         var spec = old ?? ServiceSpec(name: name)
         if case .absent = port, old == nil {
             throw .invalid(

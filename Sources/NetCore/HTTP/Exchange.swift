@@ -90,13 +90,17 @@ package final class Exchange {
     package func isEqual(_ range: ByteRange, _ bytes: borrowing FlatArray<UInt8>) -> Bool {
         guard Int(range.count) == bytes.count, unsafe range.end <= head.count else { return false }
         return unsafe bytes.withElements { bytes in
-            guard let left = bytes.baseAddress, let right = unsafe head.baseAddress else { return false }
+            guard let left = bytes.baseAddress, let right = unsafe head.baseAddress else {
+                return false
+            }
             return unsafe memcmp(left, right + range.lower, bytes.count) == 0
         }
     }
 
     /// The value of a header, nil when absent.
-    package func range(of header: KnownHeader) -> ByteRange? { unsafe parsed.pointee.value(of: header) }
+    package func range(of header: KnownHeader) -> ByteRange? {
+        unsafe parsed.pointee.value(of: header)
+    }
 
     /// How many lines of that name the head has.
     package func count(of header: KnownHeader) -> Int { unsafe parsed.pointee.count(of: header) }

@@ -209,7 +209,9 @@ package final class HTTPConnection: EventHandler {
     private func begin(_ head: UnsafeBufferPointer<UInt8>, closes: Bool) -> Exchange? {
         let span = unsafe Span(_unsafeElements: head)
         let target: RequestTarget
-        switch unsafe RequestTarget.parse(span, target: server.head.pointee.target, method: server.head.pointee.method) {
+        switch unsafe RequestTarget.parse(
+            span, target: server.head.pointee.target, method: server.head.pointee.method)
+        {
         case .success(let parsed): target = parsed
         case .failure(let failure):
             refuse(failure.status, "\(failure.explanation)")
@@ -228,7 +230,9 @@ package final class HTTPConnection: EventHandler {
     }
 
     private func handle(_ exchange: Exchange) {
-        if unsafe server.head.pointee.keepAlive && !server.isDraining { exchange.keepOpenAfterAnswer() }
+        if unsafe server.head.pointee.keepAlive && !server.isDraining {
+            exchange.keepOpenAfterAnswer()
+        }
         server.application.handle(exchange)
         finishExchange(exchange)
     }
@@ -320,7 +324,8 @@ package final class HTTPConnection: EventHandler {
             var scan = HeadScan()
             let span = unsafe Span(_unsafeElements: head)
             guard
-                case .complete = unsafe server.head.pointee.parse(span, scan: &scan, limits: server.headLimits),
+                case .complete = unsafe server.head.pointee.parse(
+                    span, scan: &scan, limits: server.headLimits),
                 let exchange = unsafe begin(head, closes: false)
             else { return refuse(400, "the request cannot be read") }
             unsafe body.bytes.withUnsafeBufferPointer { bytes in
@@ -346,7 +351,8 @@ package final class HTTPConnection: EventHandler {
         let end = isHead ? answer.headCount : answer.chunk.count
         // The hot path: one copy of the finished bytes, then the date in its place.
         if !closes, !isHTTP10, additional.isEmpty, flags.contains(.inTurn), output.isEmpty,
-            unsafe server.answers.append(answer.chunk, count: end, patch: date, at: answer.dateOffset)
+            unsafe server.answers.append(
+                answer.chunk, count: end, patch: date, at: answer.dateOffset)
         {
             return
         }

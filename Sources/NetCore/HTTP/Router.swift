@@ -109,7 +109,8 @@ package final class Router {
         guard path.lower < end, bytes[path.lower] == UInt8(ascii: "/") else { return .notFound }
         let node =
             end - path.lower == 1
-            ? 0 : unsafe bytes.withUnsafeBufferPointer { unsafe walk($0, path.lower, end, &parameters) }
+            ? 0
+            : unsafe bytes.withUnsafeBufferPointer { unsafe walk($0, path.lower, end, &parameters) }
         guard node >= 0 else { return .notFound }
         let wanted = method == .head ? HTTPMethod.get : method
         let route = nodes[node].routes[Int(wanted.rawValue)]

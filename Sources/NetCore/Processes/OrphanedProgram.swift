@@ -29,7 +29,8 @@ package final class OrphanedProgram: EventHandler, TimerHandler {
         self.program = program
         self.output = output
         self.ended = ended
-        log = unsafe open(logPath, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0o600)
+        log = unsafe open(
+            logPath, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0o600)
         programRegistration = try reactor.register(program, .readable, self)
         if output >= 0 {
             outputRegistration = try reactor.register(output, .readable, OutputDrain(self))

@@ -78,7 +78,9 @@ final class AnswerBuffer {
     /// Appends the first `length` bytes of `chunk` with `patch` in place of its bytes from `offset`
     /// on; false when there is no room.
     @inline(__always)
-    func append(_ chunk: ByteChunk, count length: Int, patch: UnsafeBufferPointer<UInt8>, at offset: Int)
+    func append(
+        _ chunk: ByteChunk, count length: Int, patch: UnsafeBufferPointer<UInt8>, at offset: Int
+    )
         -> Bool
     {
         guard length <= room, length <= chunk.count, offset + patch.count <= length else {

@@ -34,7 +34,8 @@ package final class SocketOwners {
     package func peer(local: SocketAddress, peer: SocketAddress) throws(SystemError) -> Owner? {
         var owner = cepoll_socket_owner()
         let result = unsafe local.withRaw { local in
-            unsafe peer.withRaw { peer in unsafe cepoll_sockdiag_peer(netlink, local, peer, &owner) }
+            unsafe peer.withRaw { peer in unsafe cepoll_sockdiag_peer(netlink, local, peer, &owner)
+            }
         }
         guard result >= 0 else { throw SystemError("sock_diag", result) }
         return result == 1 ? Owner(uid: owner.uid, inode: owner.inode) : nil
