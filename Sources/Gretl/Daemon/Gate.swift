@@ -189,7 +189,7 @@ package final class Gate {
         guard exchange.count(of: .contentType) == 1, let text = exchange.text(of: .contentType)
         else { return false }
         var type = text.split(separator: ";", maxSplits: 1, omittingEmptySubsequences: false)[0]
-        // Only blanks before the ";" belong to nobody (RFC 9110 8.3.1): inside they make another type.
+        // Blanks before ";" mean nothing (RFC 9110 8.3.1); inside they make another type.
         while type.last == " " || type.last == "\t" { type.removeLast() }
         return type.lowercased() == "application/json"
     }
