@@ -129,8 +129,7 @@ struct KillCheck {
         let alive = Set(monitors.map(\.id))
         for file in runFiles {
             let id = file.prefix { $0 != "." }
-            // An intent is forgotten after ten seconds, when no monitor can come any more.
-            if !alive.contains(String(id)), !file.hasSuffix(".new") {
+            if !alive.contains(String(id)) {
                 breaches.append("I5 \(file) is left over")
             }
         }

@@ -125,6 +125,8 @@ package final class Recovery {
     private func greeted(_ link: MonitorLink, _ greeting: MonitorGreeting) {
         guard waiting.removeValue(forKey: ObjectIdentifier(link)) != nil else { return }
         defer { finishIfDone() }
+        // It is found by its socket from here on.
+        RunFiles.removeIntent(link.id, in: runDirectory)
         guard let service = registry.find(greeting.name), !service.machine.isAlive else {
             // Nobody knows it any more, or a second program of one service: it has to go.
             supervisor.discard(link)

@@ -304,7 +304,6 @@ package final class Supervisor {
         service.program = program
         service.live = service.spec
         apply(.found(isReady: isReady, isStopping: isStopping), to: service)
-        RunFiles.removeIntent(link.id, in: environment.runDirectory)
     }
 
     /// Takes back a program that lost its monitor and its daemon. False when it has ended.
