@@ -43,7 +43,8 @@ static int wait_nanoseconds(int epoll, struct epoll_event *ready, int capacity, 
         is_missing = 1;
     }
     int64_t milliseconds = timeout < 0 ? -1 : timeout / 1000000 + (timeout % 1000000 != 0);
-    return epoll_wait(epoll, ready, capacity, (int)(milliseconds > INT_MAX ? INT_MAX : milliseconds));
+    return epoll_wait(epoll, ready, capacity,
+                      (int)(milliseconds > INT_MAX ? INT_MAX : milliseconds));
 }
 
 int cepoll_wait(int epoll, struct cepoll_event *events, int capacity, int64_t timeout) {

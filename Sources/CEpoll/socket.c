@@ -30,9 +30,10 @@ int cepoll_address_parse(struct cepoll_address *address, const char *text, uint1
 }
 
 int cepoll_address_text(const struct cepoll_address *address, char *text, int capacity) {
-    const void *bytes = address->storage.ss_family == AF_INET6
-                            ? (const void *)&((const struct sockaddr_in6 *)&address->storage)->sin6_addr
-                            : (const void *)&((const struct sockaddr_in *)&address->storage)->sin_addr;
+    const void *bytes =
+        address->storage.ss_family == AF_INET6
+            ? (const void *)&((const struct sockaddr_in6 *)&address->storage)->sin6_addr
+            : (const void *)&((const struct sockaddr_in *)&address->storage)->sin_addr;
     if (capacity <= 0 || !inet_ntop(address->storage.ss_family, bytes, text, (socklen_t)capacity))
         return -errno;
     return (int)strlen(text);
@@ -73,12 +74,10 @@ int cepoll_listen(const struct cepoll_address *address, int backlog) {
     if (descriptor < 0)
         return -errno;
     int on = 1;
-    if (family != AF_UNIX &&
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+    if (family != AF_UNIX && setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
         return close_with(descriptor, errno);
     // Without V6ONLY, [::] would also take 0.0.0.0, and our own IPv4 listener with it.
-    if (family == AF_INET6 &&
-        setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
+    if (family == AF_INET6 && setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
         return close_with(descriptor, errno);
     if (bind(descriptor, (const struct sockaddr *)&address->storage, address->length) < 0)
         return close_with(descriptor, errno);

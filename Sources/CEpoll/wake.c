@@ -30,8 +30,8 @@ int cepoll_timerfd(void) {
 }
 
 int cepoll_timerfd_arm(int descriptor, int64_t nanoseconds) {
-    struct itimerspec when = {.it_value = {.tv_sec = nanoseconds / 1000000000,
-                                           .tv_nsec = nanoseconds % 1000000000}};
+    struct itimerspec when = {
+        .it_value = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000}};
     return timerfd_settime(descriptor, 0, &when, NULL) < 0 ? -errno : 0;
 }
 

@@ -122,9 +122,10 @@ ssize_t cepoll_send_message(int descriptor, const void *bytes, size_t length,
 
 /// Starts `path` (no search) with exactly the descriptors `descriptors[0..<count]` as 0..<count,
 /// nothing else open, an empty signal mask, default dispositions and the soft descriptor limit
-/// `descriptor_limit` (0: unchanged). Returns the pid and, when `pidfd` is not NULL, a pidfd; an exec
-/// that failed is its -errno and leaves no child. `arguments` and `environment` end with NULL; at
-/// most 16 descriptors. The core limit taken by cepoll_harden_process is given back to the child.
+/// `descriptor_limit` (0: unchanged). Returns the pid and, when `pidfd` is not NULL, a pidfd; an
+/// exec that failed is its -errno and leaves no child. `arguments` and `environment` end with NULL;
+/// at most 16 descriptors. The core limit taken by cepoll_harden_process is given back to the
+/// child.
 int cepoll_spawn(const char *path, const char *const *arguments, const char *const *environment,
                  const int *descriptors, int count, uint64_t descriptor_limit, int *pidfd);
 /// Reaps one ended child of ours: its pid, 0 when none has ended, -ECHILD when there is none.
