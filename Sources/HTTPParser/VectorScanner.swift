@@ -7,8 +7,8 @@
     internal import CMovemask
 
     enum VectorScanner: ByteScanner {
-        /// The sixteen bytes from `at`, or the last sixteen before `limit`, and by how many bytes the
-        /// load starts early. `limit` is at least 16.
+        /// The sixteen bytes from `at`, or the last sixteen before `limit`, and by how many bytes
+        /// the load starts early. `limit` is at least 16.
         @inline(__always)
         private static func load(
             _ bytes: Span<UInt8>, _ at: Int, _ limit: Int

@@ -1,5 +1,5 @@
-// A thread for blocking work: the clients of the kill loop and the pollers of the restart tests must
-// not take the few threads the test runner has for everybody.
+// A thread for blocking work: the clients of the kill loop and the pollers of the restart tests
+// must not take the few threads the test runner has for everybody.
 
 import Glibc
 import Synchronization

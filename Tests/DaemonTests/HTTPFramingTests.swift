@@ -1,6 +1,6 @@
-// Where a body ends, over a real socket (RFC 9112 6 and 7): Content-Length, Transfer-Encoding, both,
-// and chunked bodies. A case that is not refused must leave the connection in step: the judge sends
-// one more request behind it.
+// Where a body ends, over a real socket (RFC 9112 6 and 7): Content-Length, Transfer-Encoding,
+// both, and chunked bodies. A case that is not refused must leave the connection in step: the judge
+// sends one more request behind it.
 
 import TestSupport
 import Testing

@@ -1,5 +1,5 @@
-// Targets and Host over a real socket (RFC 9112 3.2, RFC 9110 4.2 and 7.2) with the gate's rules for
-// what a Host may name.
+// Targets and Host over a real socket (RFC 9112 3.2, RFC 9110 4.2 and 7.2) with the gate's rules
+// for what a Host may name.
 
 import TestSupport
 import Testing

@@ -1,5 +1,5 @@
-// What lies on disk and what is told: modes of every file whatever the umask, and canaries that must
-// turn up nowhere but in the one file that keeps them.
+// What lies on disk and what is told: modes of every file whatever the umask, and canaries that
+// must turn up nowhere but in the one file that keeps them.
 
 import CEpoll
 import Glibc

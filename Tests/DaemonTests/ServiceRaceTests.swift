@@ -1,5 +1,6 @@
-// Many clients at once on the same few services, in an order a seed decides: whatever happens, every
-// request is answered once and well, and afterwards exactly the services that say so are running.
+// Many clients at once on the same few services, in an order a seed decides: whatever happens,
+// every request is answered once and well, and afterwards exactly the services that say so are
+// running.
 
 import CEpoll
 import Glibc

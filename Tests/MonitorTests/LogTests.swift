@@ -30,7 +30,8 @@ import Testing
 
     @Test func anUnfinishedLastLineIsWrittenBeforeTheExitIsReported() throws {
         try withMonitor { monitor in
-            // Somebody else keeps the tree and the pipe open: only the exit itself can be the reason.
+            // Somebody else keeps the tree and the pipe open: only the exit itself can be the
+            // reason.
             try monitor.start("sleep 60 & printf 'one\\ntwo'")
             try monitor.expect("X")
             #expect(monitor.log == "one\ntwo")

@@ -110,7 +110,8 @@ struct TurnTests {
                 registrations.append(
                     (try loop.reactor.register(descriptor, .readable, handler), descriptor))
             }
-            // A turn takes a bounded number of events; the kernel reports the others first in the next.
+            // A turn takes a bounded number of events; the kernel reports the others first in the
+            // next.
             for _ in 0..<4 { loop.turn() }
             #expect(seen == Set(0..<300))
             for (registration, descriptor) in registrations {

@@ -1,7 +1,8 @@
 // `gr` from its words to its exit code: the entry of the client and of the tests.
 //
 // main.swift calls `run` with the process's own words, environment and streams. It never exits
-// itself and catches every failure, so a command is a function that tests can call a thousand times.
+// itself and catches every failure, so a command is a function that tests can call a thousand
+// times.
 
 /// The command line of gr.
 package enum CommandLine {

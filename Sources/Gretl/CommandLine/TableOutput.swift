@@ -8,7 +8,8 @@ struct TableOutput {
     struct Column {
         let title: String
         var isNumber = false
-        /// When the terminal is too narrow, the column with the greatest number goes first; 0 stays.
+        /// When the terminal is too narrow, the column with the greatest number goes first; 0
+        /// stays.
         var expendability = 0
     }
 

@@ -1,6 +1,6 @@
 // The composition root: builds everything, in the order in which it may be used, and takes it down
-// in the other. A start reads what is stored, takes the programs of an earlier daemon back, and only
-// then listens; an end answers what is under way and leaves all programs running.
+// in the other. A start reads what is stored, takes the programs of an earlier daemon back, and
+// only then listens; an end answers what is under way and leaves all programs running.
 
 package import NetCore
 

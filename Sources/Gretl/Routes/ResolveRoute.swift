@@ -1,6 +1,6 @@
-// GET /v1/resolve/{name}: the hot path. One look-up by the bytes of the path, one copy of a finished
-// answer; no allocation, no closure, no task. Names that need decoding and services that others run
-// take the slow way, which gives the same answers.
+// GET /v1/resolve/{name}: the hot path. One look-up by the bytes of the path, one copy of a
+// finished answer; no allocation, no closure, no task. Names that need decoding and services that
+// others run take the slow way, which gives the same answers.
 
 import HTTPParser
 package import NetCore

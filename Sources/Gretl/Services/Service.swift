@@ -12,8 +12,8 @@ package final class Service {
     package internal(set) var machine = ServiceMachine()
     var link: MonitorLink?
     var orphan: OrphanedProgram?
-    /// The id of the monitor that was lost: its socket's file is how a later daemon knows that there
-    /// is a program to look for.
+    /// The id of the monitor that was lost: its socket's file is how a later daemon knows that
+    /// there is a program to look for.
     var strayIncarnation: String?
     /// Storage has an exit of this service (or will, by the writes under way).
     var hasStoredExit = false

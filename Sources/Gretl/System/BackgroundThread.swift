@@ -19,8 +19,8 @@ package final class BackgroundThread: Sendable {
     private let queue: JobQueue
     private let thread: Mutex<pthread_t?>
 
-    /// Starts the thread. `name` is cut to the kernel's 15 bytes; all signals stay blocked in it, so
-    /// that they go to the reactor's signalfd.
+    /// Starts the thread. `name` is cut to the kernel's 15 bytes; all signals stay blocked in it,
+    /// so that they go to the reactor's signalfd.
     package init(name: String, capacity: Int = 4_096) throws(SystemError) {
         queue = JobQueue(capacity: capacity)
         thread = Mutex(try Self.start(queue, name))
@@ -51,7 +51,8 @@ package final class BackgroundThread: Sendable {
         try queue.append(job)
     }
 
-    /// Runs what is queued, then ends the thread. Blocks until that is done; later calls do nothing.
+    /// Runs what is queued, then ends the thread. Blocks until that is done; later calls do
+    /// nothing.
     package func stop() {
         let running = thread.withLock { thread in
             defer { thread = nil }

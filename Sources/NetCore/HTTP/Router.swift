@@ -40,8 +40,8 @@ package final class Router {
     private let edges: FlatArray<Edge>
     private let names: FlatArray<UInt8>
 
-    /// Builds the tree of `routes`; a pattern is like `/v1/services/{name}/start`, and what is found
-    /// is the number given here.
+    /// Builds the tree of `routes`; a pattern is like `/v1/services/{name}/start`, and what is
+    /// found is the number given here.
     package init(_ routes: [(method: HTTPMethod, pattern: String, route: Int)]) {
         var builder = Builder()
         for one in routes { builder.add(one.method, one.pattern, route: one.route) }

@@ -1,6 +1,6 @@
 // Starting helpers and reaping them. The only children of the daemon are its own programs (one
-// gr-monitor for each service); users' programs are the monitors' children. Exits arrive as SIGCHLD,
-// which coalesces: `reapAll` loops until the kernel has no more.
+// gr-monitor for each service); users' programs are the monitors' children. Exits arrive as
+// SIGCHLD, which coalesces: `reapAll` loops until the kernel has no more.
 
 internal import CEpoll
 import Glibc

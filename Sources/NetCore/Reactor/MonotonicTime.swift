@@ -1,5 +1,6 @@
 // Time as the core sees it: a monotonic instant, read once a turn, from a clock that tests replace.
-// Wall time appears only in output (Date header, startedAt, logs) and is read through the same clock.
+// Wall time appears only in output (Date header, startedAt, logs) and is read through the same
+// clock.
 
 internal import CEpoll
 
