@@ -19,6 +19,20 @@
 
 enum { MOST_TARGETS = 16, CHILD_STACK = 32768 };
 
+// The thread sanitizer cannot follow a child that runs in our memory: there it gets a copy, and
+// only the outcome is shared.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define COPY_MEMORY 1
+#endif
+#endif
+#ifdef COPY_MEMORY
+#include <sys/mman.h>
+enum { SHARED_MEMORY = 0 };
+#else
+enum { SHARED_MEMORY = CLONE_VM };
+#endif
+
 struct start {
     const char *path;
     char *const *arguments;
@@ -26,8 +40,28 @@ struct start {
     int descriptors[MOST_TARGETS];
     int count;
     uint64_t descriptor_limit;
-    int error;
+    int *error;
 };
+
+/// Where the child leaves its errno; NULL when there is no memory for it.
+static int *outcome_make(int *local) {
+    *local = 0;
+#ifdef COPY_MEMORY
+    int flags = MAP_SHARED | MAP_ANONYMOUS;
+    void *page = mmap(NULL, sizeof *local, PROT_READ | PROT_WRITE, flags, -1, 0);
+    return page == MAP_FAILED ? NULL : page;
+#else
+    return local;
+#endif
+}
+
+static int outcome_take(int *outcome) {
+    int error = *outcome;
+#ifdef COPY_MEMORY
+    munmap(outcome, sizeof *outcome);
+#endif
+    return error;
+}
 
 /// The core limit cepoll_harden_process took away; children get it back.
 static struct rlimit core_before;
@@ -74,15 +108,15 @@ static int run_child(void *argument) {
     struct start *start = argument;
     // exec resets handlers but keeps what is ignored (SIGPIPE in the daemon).
     default_dispositions();
-    start->error = map_descriptors(start);
-    if (start->error == 0)
-        start->error = restore_limits(start->descriptor_limit);
-    if (start->error == 0) {
+    *start->error = map_descriptors(start);
+    if (*start->error == 0)
+        *start->error = restore_limits(start->descriptor_limit);
+    if (*start->error == 0) {
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         execve(start->path, start->arguments, start->environment);
-        start->error = -errno;
+        *start->error = -errno;
     }
     _exit(127);
 }
@@ -101,16 +135,23 @@ int cepoll_spawn(const char *path, const char *const *arguments, const char *con
                           .descriptor_limit = descriptor_limit};
     for (int i = 0; i < count; i++)
         start.descriptors[i] = descriptors[i];
+    int local;
+    start.error = outcome_make(&local);
+    if (!start.error)
+        return -ENOMEM;
     // A handler of ours must not run in the child while it shares our memory.
     sigset_t all, before;
     sigfillset(&all);
     int blocked = pthread_sigmask(SIG_BLOCK, &all, &before);
     if (blocked != 0)
-        return -blocked;
+        return outcome_take(start.error) - blocked;
     _Alignas(16) char stack[CHILD_STACK];
-    int flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (pidfd ? CLONE_PIDFD : 0);
+    int flags = SHARED_MEMORY | CLONE_VFORK | SIGCHLD | (pidfd ? CLONE_PIDFD : 0);
     int pid = clone(run_child, stack + CHILD_STACK, flags, &start, pidfd);
-    int error = pid < 0 ? -errno : start.error;
+    int error = pid < 0 ? -errno : 0;
+    int refused = outcome_take(start.error);
+    if (error == 0)
+        error = refused;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error == 0)
         return pid;
