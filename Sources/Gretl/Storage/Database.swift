@@ -3,7 +3,6 @@
 // acknowledged is durable, and fifty writes cost little more than one. Used by the stores.
 
 package import NetCore
-import Synchronization
 
 /// The daemon's database.
 @ReactorActor
@@ -94,7 +93,7 @@ package final class Database {
 
 /// A value on its way from the storage thread to its caller.
 private final class Outcome<Value: Sendable>: Sendable {
-    let value = Mutex<Value?>(nil)
+    let value = Lock<Value?>(nil)
 
     func result(_ failure: StorageError?) -> Result<Value, StorageError> {
         if let failure { return .failure(failure) }

@@ -2,7 +2,6 @@
 // transaction, commits, and sends everybody their answer in one message to the reactor.
 
 import NetCore
-import Synchronization
 
 /// Owns the connection.
 ///
@@ -29,7 +28,7 @@ final class DatabaseWriter: @unchecked Sendable {
     static let maximumBatch = 512
 
     private var connection: SQLiteConnection?
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     init(_ connection: SQLiteConnection?) { self.connection = connection }
 

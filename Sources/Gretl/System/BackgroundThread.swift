@@ -4,7 +4,6 @@
 
 import Glibc
 package import NetCore
-import Synchronization
 
 /// A named thread that runs jobs from a bounded queue.
 package final class BackgroundThread: Sendable {
@@ -17,13 +16,13 @@ package final class BackgroundThread: Sendable {
     }
 
     private let queue: JobQueue
-    private let thread: Mutex<pthread_t?>
+    private let thread: Lock<pthread_t?>
 
     /// Starts the thread. `name` is cut to the kernel's 15 bytes; all signals stay blocked in it,
     /// so that they go to the reactor's signalfd.
     package init(name: String, capacity: Int = 4_096) throws(SystemError) {
         queue = JobQueue(capacity: capacity)
-        thread = Mutex(try Self.start(queue, name))
+        thread = Lock(try Self.start(queue, name))
     }
 
     deinit { stop() }

@@ -5,7 +5,6 @@
 
 import Glibc
 package import NetCore
-import Synchronization
 
 /// How much a record matters.
 package enum LogLevel: Int, Sendable, Comparable, CaseIterable {
@@ -49,7 +48,7 @@ package final class Log: Sendable {
 
     private let descriptor: Int32
     private let time: any TimeSource
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     package init(descriptor: Int32, time: any TimeSource = SystemTime.shared) {
         self.descriptor = descriptor

@@ -3,7 +3,7 @@
 // hour of wall time, since zones change on such borders only; the calendar is computed here.
 
 import Glibc
-import Synchronization
+import NetCore
 
 /// RFC 3339 text.
 package enum Timestamp {
@@ -12,7 +12,7 @@ package enum Timestamp {
         var seconds = 0
     }
 
-    private static let cache = Mutex(CachedOffset())
+    private static let cache = Lock(CachedOffset())
     /// 0000-01-01 and 9999-12-31 with a day to spare: four digits are all the format has.
     private static let range: ClosedRange<Int64> = -62_167_132_800...253_402_214_400
 

@@ -3,7 +3,6 @@
 
 internal import CEpoll
 import Glibc
-import Synchronization
 
 /// A bounded-per-turn queue of work for the reactor's thread.
 package final class Inbox: Sendable {
@@ -21,7 +20,7 @@ package final class Inbox: Sendable {
         var signalled = false
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
     /// Readable when something was posted from another thread.
     package let wakeDescriptor: Int32
 
