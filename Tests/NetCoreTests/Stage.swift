@@ -92,10 +92,10 @@ final class Stage {
         for peer in peers { peer.pump() }
     }
 
-    /// Turns until `done`; false when that does not come within half a minute of real time.
+    /// Turns until `done`; false when that does not come within two minutes of real time.
     @discardableResult
     func turn(until done: () throws -> Bool) rethrows -> Bool {
-        let end = SystemTime.shared.now() + .seconds(30)
+        let end = SystemTime.shared.now() + .seconds(120)
         repeat {
             turn()
             if try done() { return true }
