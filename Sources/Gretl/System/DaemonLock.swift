@@ -37,7 +37,8 @@ package final class DaemonLock: Sendable {
             guard errno == EWOULDBLOCK else { throw .failed("lock", path, errno) }
             let holder = storedPID(file).map { "pid \($0)" } ?? "another process"
             throw FileError(
-                path, .locked, "a daemon runs already (\(holder)); stop it with Ctrl-C in its terminal, or by `kill` and its pid")
+                path, .locked,
+                "a daemon runs already (\(holder)); stop it with Ctrl-C or `kill` and its pid")
         }
         // The holder may have died and its file been removed between our open and our lock.
         var mine = stat()

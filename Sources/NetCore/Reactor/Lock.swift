@@ -1,6 +1,6 @@
 // State shared between threads, behind a pthread mutex. Used where the reactor meets other threads:
 // the inbox, the storage thread, the log. The library's Mutex does the same on a futex of its own,
-// which the thread sanitizer cannot see: with this one every access is checked by `make test-thread`.
+// which the thread sanitizer cannot see: with this one `make test-thread` checks every access.
 
 import Glibc
 
