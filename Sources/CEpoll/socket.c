@@ -117,6 +117,13 @@ int cepoll_local_address(int descriptor, struct cepoll_address *address) {
                : 0;
 }
 
+int cepoll_peer_address(int descriptor, struct cepoll_address *address) {
+    address->length = sizeof address->storage;
+    return getpeername(descriptor, (struct sockaddr *)&address->storage, &address->length) < 0
+               ? -errno
+               : 0;
+}
+
 int cepoll_socket_error(int descriptor) {
     int error = 0;
     socklen_t length = sizeof error;

@@ -90,6 +90,7 @@ int cepoll_accept(int listener, struct cepoll_address *peer);
 /// Starts a connection: 0 connected, -EINPROGRESS under way. `*descriptor` is the socket, or -1.
 int cepoll_connect(const struct cepoll_address *address, int type, int *descriptor);
 int cepoll_local_address(int descriptor, struct cepoll_address *address);
+int cepoll_peer_address(int descriptor, struct cepoll_address *address);
 /// The pending error of a socket (SO_ERROR) as a negative errno, 0 when there is none.
 int cepoll_socket_error(int descriptor);
 int cepoll_set_nodelay(int descriptor);

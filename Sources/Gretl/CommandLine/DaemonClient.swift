@@ -26,6 +26,7 @@ struct DaemonClient: Sendable {
         if body != nil { call.headers.append((name: "Content-Type", value: "application/json")) }
         call.body = body
         call.answerTimeout = timeout
+        call.ownersOnly = true
         let answer: BlockingCall.Answer
         do {
             answer = try call.perform()
@@ -118,10 +119,14 @@ struct DaemonClient: Sendable {
                 message: "the token holds a byte that cannot be sent",
                 hint: "see GR_AUTH_TOKEN and auth.token")
         case .timedOut:
+            return unreachable(
+                "the daemon at \(address.url) did not answer in time",
+                "it may be stopped or very busy; see its log")
+        case .foreignServer(let uid):
             return CommandFailure(
-                exit: .failure, code: "answer_timeout",
-                message: "the daemon at \(address.url) did not answer in time",
-                hint: "ask it: gr health")
+                exit: .notAllowed, code: "foreign_server",
+                message: "what listens at \(address.url) belongs to another user (uid \(uid))",
+                hint: "nothing was sent; start your own daemon with: gr serve")
         case .tooLarge:
             return CommandFailure(
                 exit: .failure, code: "unexpected_answer",

@@ -63,7 +63,7 @@ package final class Daemon {
         do throws(FileError) {
             home = try HomeFolder(path: try HomeFolder.locate(option: options.home))
             lock = try home.lock()
-        } catch { throw StartFailure(message: error.message) }
+        } catch { throw StartFailure(message: error.description) }
         do throws(ConfigurationError) {
             configuration = try Configuration.load(path: home.configurationPath)
         } catch { throw StartFailure(message: error.description) }
@@ -177,7 +177,7 @@ package final class Daemon {
         let urls = addresses.map { "http://\($0.description)" }
         supervisor.environment.daemonURL = urls.first ?? ""
         do throws(FileError) { try home.writeAddress(urls) } catch {
-            throw StartFailure(message: error.message)
+            throw StartFailure(message: error.description)
         }
         // What the start took is no turn anybody waited for.
         reactor.statistics.longestTurn = .zero

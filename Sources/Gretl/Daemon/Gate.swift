@@ -126,7 +126,9 @@ package final class Gate {
 
     /// A browser's request without an Origin.
     private func checkFetchSite(_ exchange: Exchange) -> Result<Bool, APIError> {
-        let site = exchange.text(of: .secFetchSite) ?? "none"
+        // A browser sends one: several are somebody who tries.
+        let isSingle = exchange.count(of: .secFetchSite) == 1
+        let site = isSingle ? exchange.text(of: .secFetchSite) ?? "none" : "several"
         switch site {
         case "none", "same-origin": return checkBrowserRequest(exchange)
         default:

@@ -17,6 +17,9 @@ final class ReadyCheck: TimerHandler {
     private var next = 0
     private var delay = ReadyCheck.firstDelay
     private var isOver = false
+    /// What the looks of this round found.
+    private var answered: String?
+    private var failed: String?
 
     private static let firstDelay = Duration.milliseconds(50)
     private static let longestDelay = Duration.seconds(1)
@@ -58,14 +61,22 @@ final class ReadyCheck: TimerHandler {
         case .status(let status) where (200...299).contains(status): return pass()
         case .status(let status):
             let redirect = (300...399).contains(status) ? ", redirects are not followed" : ""
-            looked("HTTP status \(status)\(redirect)")
-        case .failed(let words): looked(words)
+            answered = "HTTP status \(status)\(redirect)"
+        case .failed(let words): failed = words
         }
         next += 1
+        if next % addresses.count == 0 { tell() }
         // The other family comes at once; a whole round later the pause.
         guard next % addresses.count == 0 else { return look() }
         timer = reactor.timers.schedule(at: reactor.now + delay, self)
         delay = min(delay * 3 / 2, ReadyCheck.longestDelay)
+    }
+
+    /// Of a round over both families an answer tells more than the address nobody listens on.
+    private func tell() {
+        if let words = answered ?? failed { looked(words) }
+        answered = nil
+        failed = nil
     }
 
     private func pass() {

@@ -30,6 +30,9 @@ package final class Service {
     /// The last sample of the process tree.
     package internal(set) var usage: ProcessUsage?
 
+    /// It is removed from storage and about to be forgotten.
+    var isRemoved = false
+
     init(_ spec: ServiceSpec) { self.spec = spec }
 
     package var name: String { spec.name }

@@ -120,7 +120,10 @@ package struct ServicePatch: Sendable {
         guard !hasControl(name) else {
             throw .invalid("the name contains control characters", hint: hint)
         }
-        guard !name.hasPrefix("@"), !name.hasPrefix(":"), name != ".", name != ".." else {
+        // By bytes: with a combining mark behind it, "@" would be another character.
+        let first = name.utf8.first
+        guard first != UInt8(ascii: "@"), first != UInt8(ascii: ":"), name != ".", name != ".."
+        else {
             throw .invalid("'\(name)' cannot be a service's name", hint: hint)
         }
         guard name.utf8.contains(where: { !(0x30...0x39).contains($0) }) else {
@@ -166,7 +169,7 @@ package struct ServicePatch: Sendable {
 
     private static func directory(_ value: JSONValue?) throws(APIError) -> Field<String> {
         let field = try text("cwd", value, most: 4_095)
-        if case .value(let path) = field, !path.hasPrefix("/") {
+        if case .value(let path) = field, path.utf8.first != UInt8(ascii: "/") {
             throw .invalid(
                 "the field 'cwd' is not an absolute path", hint: "give a path that starts with /")
         }
@@ -176,7 +179,8 @@ package struct ServicePatch: Sendable {
     private static func group(_ value: JSONValue?) throws(APIError) -> Field<String> {
         let field = try text("group", value, most: nameMost)
         if case .value(let group) = field {
-            guard group.hasPrefix("@"), group.utf8.count > 1, !hasControl(group) else {
+            guard group.utf8.first == UInt8(ascii: "@"), group.utf8.count > 1, !hasControl(group)
+            else {
                 throw .invalid(
                     "the field 'group' has to start with @", hint: "such as \"@jobs\"")
             }
@@ -206,7 +210,7 @@ package struct ServicePatch: Sendable {
             case .null: text = nil
             default: throw wrong("env.\(key.prefix(64))", item, "a string")
             }
-            guard !key.isEmpty, !key.contains("="), !key.utf8.contains(0),
+            guard !key.isEmpty, !key.utf8.contains(UInt8(ascii: "=")), !key.utf8.contains(0),
                 text?.utf8.contains(0) != true
             else {
                 throw .invalid(

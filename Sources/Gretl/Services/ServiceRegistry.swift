@@ -49,16 +49,27 @@ package final class ServiceRegistry {
         }
     }
 
-    package func find(_ name: String) -> Service? { services[name] }
+    /// Names are bytes. A dictionary compares strings by what they look like, so two spellings of
+    /// one character share a place: only the registered spelling finds it.
+    package func find(_ name: String) -> Service? {
+        guard let service = services[name], service.name.utf8.elementsEqual(name.utf8),
+            !service.isRemoved
+        else {
+            return nil
+        }
+        return service
+    }
 
     /// Finds a service or throws `unknown_service`.
     package func get(_ name: String) throws(APIError) -> Service {
-        guard let service = services[name] else { throw .unknownService(name) }
+        guard let service = find(name) else { throw .unknownService(name) }
         return service
     }
 
     /// All services, sorted by name.
-    package var all: [Service] { services.values.sorted { $0.name < $1.name } }
+    package var all: [Service] {
+        services.values.filter { !$0.isRemoved }.sorted { $0.name < $1.name }
+    }
     package var count: Int { services.count }
 
     // MARK: Changes
@@ -72,7 +83,12 @@ package final class ServiceRegistry {
     /// Creates or updates the service a patch names.
     package func register(_ patch: ServicePatch) async throws(APIError) -> Service {
         try await locks.withLock(patch.name) { () async throws(APIError) -> Service in
-            let old = services[patch.name]
+            let old = find(patch.name)
+            if old == nil, let other = services[patch.name] {
+                throw .invalid(
+                    "an equivalent name is registered already, in another Unicode spelling",
+                    hint: "use '\(other.name)', or remove it first")
+            }
             guard old != nil || services.count < servicesMost else {
                 throw .invalid(
                     "\(servicesMost) services are registered, which is the limit",
@@ -97,12 +113,13 @@ package final class ServiceRegistry {
     package func remove(_ name: String, grace: Duration) async throws(APIError) {
         try await locks.withLock(name) { () async throws(APIError) in
             let service = try get(name)
-            // A start may slip in between the stop and the commit: stop until nothing runs.
-            for _ in 0..<8 where service.machine.isAlive {
-                await supervisor.stop(service, grace: grace)
-            }
+            // Storage first: when it says no, nothing has changed, the program included. A daemon
+            // killed behind this line finds a program nobody knows at its next start and ends it.
             do throws(StorageError) { try await store.remove(name) } catch { throw .storage(error) }
-            if service.machine.isAlive { await supervisor.stop(service, grace: .zero) }
+            // From here on nobody finds it, so no start slips in behind the stop.
+            service.isRemoved = true
+            resolutions.remove(name)
+            await supervisor.stop(service, grace: grace)
             services[name] = nil
             resolutions.remove(name)
         }
@@ -129,7 +146,7 @@ package final class ServiceRegistry {
 
     /// Renders the resolve answer of a service anew.
     package func render(_ service: Service) {
-        guard services[service.name] === service else { return }
+        guard services[service.name] === service, !service.isRemoved else { return }
         publish(
             service, status: status(of: service),
             goodUntil: reactor.now + ServiceRegistry.listenerSeenFor)

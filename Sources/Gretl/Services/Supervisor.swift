@@ -107,10 +107,23 @@ package final class Supervisor {
                 "'\(service.name)' has no command: nothing to run, somebody else runs it",
                 hint: "register it with 'cmd' to have it started here")
         }
+        try checkReadyPort(service)
         guard let port = service.spec.port, isTaken(port) else { return }
         throw APIError(
             .portInUse, "port \(port) is held by another process",
             hint: "run 'gr adopt \(port) --as <name>' or 'gr kill :\(port)'")
+    }
+
+    /// A ready answer from somebody who was there before says nothing about the new program.
+    private func checkReadyPort(_ service: Service) throws(APIError) {
+        guard let ready = service.spec.ready, case .success(let url) = ReadyURL.parse(ready),
+            Int(url.port) != service.spec.port, isTaken(Int(url.port))
+        else { return }
+        throw APIError(
+            .portInUse,
+            "port \(url.port) of the ready URL is held by another process, whose answer would say "
+                + "nothing about '\(service.name)'",
+            hint: "point 'ready' to a port the service itself opens")
     }
 
     /// Whether somebody listens on the port of this machine's loopback addresses.
@@ -124,8 +137,16 @@ package final class Supervisor {
     }
 
     private func check(
-        _ outcome: StartWaiter.Outcome, of service: Service, timeout: Duration
+        _ answer: StartWaiter.Outcome, of service: Service, timeout: Duration
     ) throws(APIError) {
+        var outcome = answer
+        switch (answer, service.machine.state) {
+        // A program without a port is ready when it runs, and may have ended by now.
+        case (.answered(.running), .clearing), (.answered(.running), .stopped),
+            (.answered(.running), .failed):
+            outcome = .answered(.exitedBeforeReady)
+        default: break
+        }
         let log = environment.logPath(service.name)
         let last = service.lastProbe.map { "; last look: \($0)" } ?? ""
         switch outcome {
@@ -339,12 +360,13 @@ package final class Supervisor {
         let spec = service.reachable
         var variables = environment.inherited
         variables["PORT"] = spec.port.map { "\($0)" }
-        variables["GRETL_NAME"] = spec.name
-        variables["GRETL_GROUP"] = spec.group ?? ""
-        variables["GRETL_DAEMON"] = environment.daemonURL
         let directory = spec.directory ?? environment.homeDirectory
         variables["PWD"] = directory
         for (name, value) in spec.environment { variables[name] = value }
+        // Ours: by these a later daemon finds the program, whatever the spec says.
+        variables["GRETL_NAME"] = spec.name
+        variables["GRETL_GROUP"] = spec.group ?? ""
+        variables["GRETL_DAEMON"] = environment.daemonURL
         variables["GRETL_INCARNATION"] = incarnation
         return ProgramStart(
             shell: environment.shell, command: spec.command ?? "", directory: directory,

@@ -164,6 +164,8 @@ package final class HomeFolder: Sendable {
         guard !facts.othersMayWrite else {
             throw FileError(path, .unsafe, "others can write to it; fix with: chmod 700 \(path)")
         }
+        // Whoever made it, what is in it is nobody else's to read.
+        guard unsafe chmod(path, 0o700) == 0 else { throw .failed("set its mode", path, errno) }
     }
 }
 

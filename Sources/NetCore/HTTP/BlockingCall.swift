@@ -22,6 +22,9 @@ package struct BlockingCall: Sendable {
     /// Sent with Content-Length; nil for no body.
     package var body: [UInt8]?
     package var connectTimeout = Duration.seconds(2)
+    /// On loopback: nothing is sent to a server that is neither ours nor root's. Anybody can listen
+    /// on the port of a daemon that has ended, and a request can carry a token.
+    package var ownersOnly = false
     /// From the connection to the last byte of the answer.
     package var answerTimeout = Duration.seconds(10)
 
@@ -57,6 +60,8 @@ package struct BlockingCall: Sendable {
         case closedEarly
         /// What came is not HTTP.
         case malformed(ParseFailure)
+        /// The server belongs to another user.
+        case foreignServer(uid: UInt32)
         /// The body is longer than ``bodyMost``.
         case tooLarge
     }
@@ -71,6 +76,7 @@ package struct BlockingCall: Sendable {
     package func perform() throws(Failure) -> Answer {
         let request = try rendered()
         let socket = try connected()
+        if ownersOnly { try Self.checkOwner(of: socket.number) }
         let deadline = SystemTime.shared.now() + answerTimeout
         try Self.send(request, to: socket.number, until: deadline)
         var reader = AnswerReader(isHead: method == "HEAD")
@@ -120,6 +126,26 @@ package struct BlockingCall: Sendable {
             refusal = .unreachable(SystemError("connect", code))
         }
         throw refusal
+    }
+
+    /// Asks the kernel whose the listener is that took the connection. Its end of the connection
+    /// itself has no owner before it is accepted.
+    private static func checkOwner(of number: Int32) throws(Failure) {
+        var peer = cepoll_address()
+        // Plain values that outlive the calls.
+        guard unsafe cepoll_peer_address(number, &peer) == 0,
+            SocketAddress(raw: peer).isLoopback
+        else { return }
+        let netlink = Descriptor(cepoll_sockdiag_open())
+        // Where the kernel does not tell, there is no check, for the daemon neither.
+        guard netlink.number >= 0 else { return }
+        var owner = cepoll_socket_owner()
+        guard unsafe cepoll_sockdiag_listener(netlink.number, &peer, &owner) == 1 else {
+            throw .unreachable(SystemError("connect", ECONNREFUSED))
+        }
+        guard owner.uid == 0 || owner.uid == geteuid() else {
+            throw .foreignServer(uid: owner.uid)
+        }
     }
 
     /// False when the deadline passed first.
