@@ -56,3 +56,7 @@ int64_t cepoll_realtime(void) {
 int64_t cepoll_process_cpu(void) {
     return clock_now(CLOCK_PROCESS_CPUTIME_ID);
 }
+
+int64_t cepoll_thread_cpu(void) {
+    return clock_now(CLOCK_THREAD_CPUTIME_ID);
+}

@@ -55,6 +55,8 @@ int64_t cepoll_monotonic(void);
 int64_t cepoll_realtime(void);
 /// CPU time this process has used, in nanoseconds.
 int64_t cepoll_process_cpu(void);
+/// CPU time this thread has used, in nanoseconds: a system call, unlike the clocks above.
+int64_t cepoll_thread_cpu(void);
 
 // ---- signals (signal.c) -----------------------------------------------------------------------
 

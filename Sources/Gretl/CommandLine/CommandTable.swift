@@ -142,10 +142,10 @@ enum CommandTable {
                 repeats: true),
             OptionSpec(
                 name: "restart", value: "POLICY",
-                summary: "never, on-failure or always; default on-failure",
+                summary: "never, on-failure, always (kept, not acted on yet)",
                 choices: ["never", "on-failure", "always"]),
             OptionSpec(
-                name: "depends-on", value: "NAME", summary: "a service that starts before it",
+                name: "depends-on", value: "NAME", summary: "a service it needs (kept, not acted on yet)",
                 repeats: true),
         ],
         examples: [

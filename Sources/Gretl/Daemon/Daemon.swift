@@ -179,8 +179,8 @@ package final class Daemon {
         do throws(FileError) { try home.writeAddress(urls) } catch {
             throw StartFailure(message: error.description)
         }
-        // What the start took is no turn anybody waited for.
-        reactor.statistics.longestTurn = .zero
+        reactor.forgetLongestTurn()
+        reactor.measuresCPU = Terminal.environment()["GR_MEASURE_TURNS"] == "1"
         for url in urls { ProcessFacts.printLine("listening on \(url)") }
     }
 

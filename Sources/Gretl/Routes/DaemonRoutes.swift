@@ -32,6 +32,9 @@ package struct DaemonRoutes {
         json.field("timersFired", counts.timersFired)
         json.field("jobs", counts.jobs)
         json.field("longestTurnMicroseconds", counts.longestTurn.inNanoseconds / 1_000)
+        json.field(
+            "busiestTurnMicroseconds",
+            reactor.measuresCPU ? counts.busiestTurn.inNanoseconds / 1_000 : nil)
         json.endObject()
         json.key("http")
         json.beginObject()

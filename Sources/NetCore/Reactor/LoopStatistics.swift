@@ -17,6 +17,8 @@ package struct LoopStatistics: Sendable {
     package var jobs: UInt64 = 0
     /// Longest time between two waits.
     package var longestTurn: Duration = .zero
+    /// Most CPU time one turn took, without what other processes took from it; measured on request.
+    package var busiestTurn: Duration = .zero
 
     package init() {}
 }
