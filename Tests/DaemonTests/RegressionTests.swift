@@ -48,6 +48,7 @@ import Testing
         for (method, target) in [
             ("GET", "/v1/services/\(encoded(other))"), ("GET", "/v1/resolve/\(encoded(other))"),
             ("DELETE", "/v1/services/\(encoded(other))"),
+            ("POST", "/v1/services/\(encoded(other))/stop"),
         ] {
             let answer = try daemon.ask(method, target)
             #expect(answer.status == 404, "\(method) \(target)")
@@ -66,8 +67,13 @@ import Testing
     func aDeletedNameStaysGoneInEverySpelling(first: Int, second: Int) throws {
         let name = Self.spellings[first]
         #expect(try add(name).status == 201)
-        // The refused spelling must leave nothing behind that comes back.
+        // Neither a refused registration nor a missed delete may leave something that comes back.
         _ = try add(Self.spellings[second])
+        let missed = try daemon.ask("DELETE", "/v1/services/\(encoded(Self.spellings[second]))")
+        #expect(missed.status == 404)
+        daemon.kill()
+        try daemon.restart()
+        #expect(try listed() == [Array(name.utf8)])
         #expect(try daemon.ask("DELETE", "/v1/services/\(encoded(name))").status == 200)
         daemon.kill()
         try daemon.restart()
