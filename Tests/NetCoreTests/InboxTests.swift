@@ -20,7 +20,7 @@ struct InboxTests {
             let registration = try loop.reactor.register(
                 descriptor, .readable, Callback { _ in served.append(notes.values.count) })
             while notes.values.count < 5_000, served.count < 100 { loop.reactor.turn() }
-            #expect(served == [0, 1_024, 2_048, 3_072, 4_096])
+            #expect(served == Array(stride(from: 0, to: 5_000, by: Limits.jobsPerTurn)))
             #expect(notes.values == Array(0..<5_000))
             loop.reactor.deregister(registration)
             Descriptor.close(descriptor)
@@ -46,7 +46,7 @@ struct InboxTests {
             for number in 0..<1_500 { loop.inbox.post(.work { notes.add(at: number) }) }
             loop.turn()
             loop.inbox.post(.work { notes.add(at: 1_500) })
-            loop.turn()
+            for _ in 0...1_500 / Limits.jobsPerTurn { loop.turn() }
             #expect(notes.values == Array(0...1_500))
         }
     }

@@ -145,7 +145,8 @@ enum CommandTable {
                 summary: "never, on-failure, always (kept, not acted on yet)",
                 choices: ["never", "on-failure", "always"]),
             OptionSpec(
-                name: "depends-on", value: "NAME", summary: "a service it needs (kept, not acted on yet)",
+                name: "depends-on", value: "NAME",
+                summary: "a service it needs (kept, not acted on yet)",
                 repeats: true),
         ],
         examples: [

@@ -63,11 +63,6 @@ package final class Inbox: Sendable {
         }
     }
 
-    /// Puts back what one turn had no room for, in front.
-    func putBack(_ items: ArraySlice<Item>) {
-        state.withLock { $0.items.insert(contentsOf: items, at: 0) }
-    }
-
     var isEmpty: Bool { state.withLock { $0.items.isEmpty } }
 
     /// Empties the eventfd; called when it was reported readable.

@@ -23,6 +23,9 @@ package final class Reactor {
     private var wakeRegistration = Registration.none
     private var stopping = false
     private var isForgetting = false
+    /// Items taken from the inbox; those from `nextTaken` on are still to be run.
+    private var taken: [Inbox.Item] = []
+    private var nextTaken = 0
     /// Flushes of this turn, in the order they were asked for.
     private var flushes: [any DeferredHandler] = []
     /// Work put off to the next turn, so that others come first.
@@ -165,7 +168,9 @@ package final class Reactor {
     }
 
     private func waitNanoseconds(_ most: Duration?) -> Int64 {
-        if !deferred.isEmpty || !flushes.isEmpty || !inbox.isEmpty { return 0 }
+        if !deferred.isEmpty || !flushes.isEmpty || nextTaken < taken.count || !inbox.isEmpty {
+            return 0
+        }
         var wait = Int64.max
         if let deadline = timers.nextDeadline {
             wait = max(0, (deadline - time.now()).inNanoseconds)
@@ -190,22 +195,23 @@ package final class Reactor {
     }
 
     private func runInbox() {
-        var left = Limits.jobsPerTurn
-        while left > 0 {
-            let items = inbox.take()
-            guard !items.isEmpty else { return }
-            for item in items.prefix(left) {
-                statistics.jobs &+= 1
-                switch item {
-                case .job(let job):
-                    unsafe job.runSynchronously(
-                        isolatedTo: ReactorActor.sharedUnownedExecutor,
-                        taskExecutor: ReactorActor.executor.asUnownedTaskExecutor())
-                case .work(let work): work()
-                }
+        for _ in 0..<Limits.jobsPerTurn {
+            if taken.isEmpty {
+                taken = inbox.take()
+                guard !taken.isEmpty else { return }
             }
-            if items.count > left { inbox.putBack(items[left...]) }
-            left -= items.count
+            let item = taken[nextTaken]
+            nextTaken += 1
+            // What a job holds on to is let go with the last one.
+            if nextTaken == taken.count { (taken, nextTaken) = ([], 0) }
+            statistics.jobs &+= 1
+            switch item {
+            case .job(let job):
+                unsafe job.runSynchronously(
+                    isolatedTo: ReactorActor.sharedUnownedExecutor,
+                    taskExecutor: ReactorActor.executor.asUnownedTaskExecutor())
+            case .work(let work): work()
+            }
         }
     }
 
