@@ -71,7 +71,7 @@ package final class Gate {
         let target = exchange.target
         // RFC 9112 section 3.2.2: the authority of an absolute target counts, not Host.
         let range: ByteRange
-        if target.form == .absolute {
+        if case .absolute = target.form {
             range = target.authority
         } else if let host = exchange.range(of: .host) {
             range = host

@@ -170,10 +170,12 @@ package final class Exchange {
 
     /// Answers with finished bytes. The hot path: no allocation.
     package func reply(_ answer: PreparedAnswer) {
-        guard state == .open, let connection = unsafe connection else { return }
+        guard case .open = state, let connection = unsafe connection else { return }
         state = .answered
+        var isHead = false
+        if case .head = method { isHead = true }
         connection.write(
-            answer, isHead: method == .head, closes: closes, isHTTP10: isHTTP10,
+            answer, isHead: isHead, closes: closes, isHTTP10: isHTTP10,
             additional: additionalHeaders)
     }
 

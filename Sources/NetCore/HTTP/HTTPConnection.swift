@@ -184,7 +184,8 @@ package final class HTTPConnection: EventHandler {
         }
         let head = unsafe UnsafeBufferPointer(rebasing: bytes[0..<headLength])
         // Unless the body is at hand, a refusal in `admit` leaves the framing open: close.
-        guard let exchange = unsafe begin(head, closes: !isWhole) else { return bytes.count }
+        guard unsafe begin(head, closes: !isWhole) else { return bytes.count }
+        let exchange = server.exchange
         guard server.application.admit(exchange) else {
             if !isWhole { flags.insert(.lingers) }
             finishExchange(exchange)
@@ -205,8 +206,8 @@ package final class HTTPConnection: EventHandler {
         return whole
     }
 
-    /// Opens the exchange for the parsed head, or refuses it and returns nil.
-    private func begin(_ head: UnsafeBufferPointer<UInt8>, closes: Bool) -> Exchange? {
+    /// Opens the exchange for the parsed head, or refuses it and returns false.
+    private func begin(_ head: UnsafeBufferPointer<UInt8>, closes: Bool) -> Bool {
         let span = unsafe Span(_unsafeElements: head)
         let target: RequestTarget
         switch unsafe RequestTarget.parse(
@@ -215,18 +216,19 @@ package final class HTTPConnection: EventHandler {
         case .success(let parsed): target = parsed
         case .failure(let failure):
             refuse(failure.status, "\(failure.explanation)")
-            return nil
+            return false
         }
-        if unsafe server.head.pointee.expectation == .unknown {
+        if case .unknown = unsafe server.head.pointee.expectation {
             refuse(417, "the only expectation known here is 100-continue")
-            return nil
+            return false
         }
-        let exchange = server.exchange
-        unsafe exchange.begin(
+        var isHTTP10 = false
+        if case .http10 = unsafe server.head.pointee.version { isHTTP10 = true }
+        unsafe server.exchange.begin(
             self, head: head, method: server.head.pointee.method, target: target,
             closes: closes || !server.head.pointee.keepAlive || server.isDraining,
-            isHTTP10: server.head.pointee.version == .http10, bodyMost: server.options.bodyBytes)
-        return exchange
+            isHTTP10: isHTTP10, bodyMost: server.options.bodyBytes)
+        return true
     }
 
     private func handle(_ exchange: Exchange) {
@@ -326,8 +328,9 @@ package final class HTTPConnection: EventHandler {
             guard
                 case .complete = unsafe server.head.pointee.parse(
                     span, scan: &scan, limits: server.headLimits),
-                let exchange = unsafe begin(head, closes: false)
+                unsafe begin(head, closes: false)
             else { return refuse(400, "the request cannot be read") }
+            let exchange = server.exchange
             unsafe body.bytes.withUnsafeBufferPointer { bytes in
                 unsafe exchange.setBody(bytes)
                 if server.application.admit(exchange) {

@@ -112,7 +112,8 @@ package final class Router {
             ? 0
             : unsafe bytes.withUnsafeBufferPointer { unsafe walk($0, path.lower, end, &parameters) }
         guard node >= 0 else { return .notFound }
-        let wanted = method == .head ? HTTPMethod.get : method
+        var wanted = method
+        if case .head = method { wanted = .get }
         let route = nodes[node].routes[Int(wanted.rawValue)]
         return route >= 0 ? .found(Int(route)) : refusal(node)
     }
