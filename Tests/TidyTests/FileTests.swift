@@ -60,7 +60,9 @@ struct FileTests {
     }
 
     @Test func noLineIsLongerThanHundredColumns() throws {
-        for file in try Project.everything() where FileTests.isText(file) {
+        // The page of measurements is written by perf/report: one paragraph, one line.
+        for file in try Project.everything()
+        where FileTests.isText(file) && file.path != "docs/performance.md" {
             let long = FileTests.longLines(file)
             #expect(long.isEmpty, "\(file.path): lines \(long) have more than 100 columns")
         }
