@@ -47,6 +47,8 @@ package final class Supervisor {
     package var environment: SupervisorEnvironment
     /// Told whenever something a client can see has changed.
     package var changed: (Service) -> Void = { _ in }
+    /// Told what happens to services.
+    package weak var events: (any EventSink)?
     /// Where exits are kept; nil in tests without storage.
     package var exits: ExitStore?
     private var services: [ObjectIdentifier: Service] = [:]

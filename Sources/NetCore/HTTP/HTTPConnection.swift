@@ -251,26 +251,6 @@ package final class HTTPConnection: EventHandler {
 
     // MARK: Bodies that come in pieces
 
-    /// A request whose body is not complete: its head, copied, and the body so far.
-    private final class PendingBody {
-        let head: ByteChunk
-        var bytes: [UInt8] = []
-        var left: Int
-        var decoder: ChunkedDecoder?
-
-        init(head: Span<UInt8>, framing: BodyFraming, most: Int) {
-            self.head = ByteChunk(capacity: head.count)
-            self.head.append(head)
-            if case .length(let count) = framing {
-                left = count
-                bytes.reserveCapacity(min(count, 64 * 1_024))
-            } else {
-                left = 0
-                decoder = ChunkedDecoder(bodyMost: most)
-            }
-        }
-    }
-
     private func beginBody(
         _ head: UnsafeBufferPointer<UInt8>, _ framing: BodyFraming, most: Int, hasBytes: Bool
     ) {
@@ -288,32 +268,11 @@ package final class HTTPConnection: EventHandler {
     /// Adds input from `position` on to the body; returns the bytes used.
     private func feedBody(_ position: Int) -> Int {
         guard let pending else { return 0 }
-        let bytes = unsafe server.input.pointer(from: position)
-        let rest = unsafe Span(_unsafeElements: bytes)
-        guard pending.decoder != nil else {
-            let count = min(pending.left, rest.count)
-            unsafe pending.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[0..<count]))
-            pending.left -= count
-            if pending.left == 0 { finishBody(pending) }
-            return count
-        }
-        var used = 0
-        while used < rest.count {
-            let part = unsafe UnsafeBufferPointer(rebasing: bytes[used...])
-            switch unsafe pending.decoder!.next(Span(_unsafeElements: part)) {
-            case .data(let offset, let count, let consumed):
-                unsafe pending.bytes.append(
-                    contentsOf: UnsafeBufferPointer(rebasing: part[offset..<offset + count]))
-                used += consumed
-            case .needMore(let consumed):
-                return used + consumed
-            case .end(let consumed):
-                finishBody(pending)
-                return used + consumed
-            case .invalid(let failure):
-                refuse(failure.status, "\(failure.explanation)")
-                return rest.count
-            }
+        let (step, used) = unsafe pending.feed(server.input.pointer(from: position))
+        switch step {
+        case .more: break
+        case .complete: finishBody(pending)
+        case .invalid(let failure): refuse(failure.status, "\(failure.explanation)")
         }
         return used
     }

@@ -1,0 +1,99 @@
+// What happens to services, as values: the types and fields of the contract's event table and the
+// few of ours. Published by whoever made it happen (registry, supervisor, port holder, groups);
+// numbered, kept and sent by EventHub. Nothing here may hold a value of a variable or a token.
+
+package import NetCore
+
+/// One event of the stream `GET /v1/events`.
+package enum Event: Equatable, Sendable {
+    /// A service was registered or updated.
+    case serviceRegistered(name: String, port: Int?, group: String?)
+    case serviceUnregistered(name: String)
+    /// The program is up and its ready check passed.
+    case serviceStarted(name: String, pid: Int32, url: String?)
+    /// A stop was asked for, the exit code was 0, or SIGTERM ended it. Without an exit code the end
+    /// was not seen, and `reason` says why: "unknown", "reboot".
+    case serviceStopped(name: String, exitCode: Int32?, reason: String?)
+    /// It ended otherwise. A signal is 128 + n in `exitCode` and named in `signal`.
+    case serviceCrashed(name: String, exitCode: Int32, signal: String?)
+    /// It failed so often in a row that it is not started again.
+    case serviceGaveUp(name: String, failures: Int)
+    /// `claimedBy` and `holder` are services, or "pid N (program)" for a foreign process.
+    case portConflict(port: Int, claimedBy: String, holder: String)
+    case groupStarted(name: String, services: [String])
+    /// Some of a group did not come up.
+    case groupFailed(name: String, failed: [String])
+    case groupStopped(name: String, services: [String])
+
+    /// The word of the `event:` field.
+    package var type: String {
+        switch self {
+        case .serviceRegistered: "service.registered"
+        case .serviceUnregistered: "service.unregistered"
+        case .serviceStarted: "service.started"
+        case .serviceStopped: "service.stopped"
+        case .serviceCrashed: "service.crashed"
+        case .serviceGaveUp: "service.gave_up"
+        case .portConflict: "port.conflict"
+        case .groupStarted: "group.started"
+        case .groupFailed: "group.failed"
+        case .groupStopped: "group.stopped"
+        }
+    }
+
+    /// The service it is about, nil for those about a port or a group.
+    package var service: String? {
+        switch self {
+        case .serviceRegistered(let name, _, _), .serviceUnregistered(let name),
+            .serviceStarted(let name, _, _), .serviceStopped(let name, _, _),
+            .serviceCrashed(let name, _, _), .serviceGaveUp(let name, _):
+            name
+        case .portConflict, .groupStarted, .groupFailed, .groupStopped: nil
+        }
+    }
+
+    /// Writes the object of the `data:` field.
+    package func write(into json: inout JSONText) {
+        json.beginObject()
+        switch self {
+        case .serviceRegistered(let name, let port, let group):
+            json.field("name", name)
+            json.field("port", port)
+            json.field("group", group)
+        case .serviceUnregistered(let name): json.field("name", name)
+        case .serviceStarted(let name, let pid, let url):
+            json.field("name", name)
+            json.field("pid", pid)
+            json.field("url", url)
+        case .serviceStopped(let name, let exitCode, let reason):
+            json.field("name", name)
+            json.field("exitCode", exitCode)
+            if let reason { json.field("reason", reason) }
+        case .serviceCrashed(let name, let exitCode, let signal):
+            json.field("name", name)
+            json.field("exitCode", exitCode)
+            json.field("signal", signal)
+        case .serviceGaveUp(let name, let failures):
+            json.field("name", name)
+            json.field("failures", failures)
+        case .portConflict(let port, let claimedBy, let holder):
+            json.field("port", port)
+            json.field("claimedBy", claimedBy)
+            json.field("holder", holder)
+        case .groupStarted(let name, let services), .groupStopped(let name, let services):
+            json.field("name", name)
+            json.field("services", services)
+        case .groupFailed(let name, let failed):
+            json.field("name", name)
+            json.field("failed", failed)
+        }
+        json.endObject()
+    }
+}
+
+/// Where events go. The hub keeps and sends them; tests collect them.
+@ReactorActor
+package protocol EventSink: AnyObject {
+    /// Numbers, keeps and sends one event. Never blocks, never fails towards the caller.
+    func publish(_ event: Event)
+}
