@@ -1,0 +1,162 @@
+// The supervisor's dealings with monitors: starting one a turn, taking those of an earlier daemon
+// back, listening to what they say, and what happens when one is lost.
+
+package import NetCore
+
+extension Supervisor {
+    func startMonitor(_ service: Service) {
+        let id = RandomID.make()
+        RunFiles.writeIntent(id, in: environment.runDirectory)
+        do throws(SystemError) {
+            let link = try MonitorLink.start(
+                path: environment.monitorPath, id: id, name: service.name,
+                runDirectory: environment.runDirectory, children: children, on: reactor)
+            attach(link, to: service)
+            link.run(
+                name: service.name, environment.programStart(service.reachable, incarnation: id))
+        } catch {
+            service.failure = "\(environment.monitorPath): \(error)"
+            Log.shared.error("a monitor could not be started", ["reason": "\(error)"])
+            RunFiles.removeIntent(id, in: environment.runDirectory)
+            apply(.monitorVanished, to: service)
+        }
+    }
+
+    func attach(_ link: MonitorLink, to service: Service) {
+        service.link = link
+        services[ObjectIdentifier(link)] = service
+        link.delegate = self
+    }
+
+    /// Takes the program of an earlier daemon back.
+    func takeBack(
+        _ link: MonitorLink, _ program: ProgramIdentity, of service: Service, isReady: Bool,
+        isStopping: Bool
+    ) {
+        attach(link, to: service)
+        service.program = program
+        service.live = service.spec
+        apply(.found(isReady: isReady, isStopping: isStopping), to: service)
+    }
+
+    /// Takes back a program that lost its monitor and its daemon. False when it has ended.
+    func takeBack(_ stray: StrayProgram, of service: Service) -> Bool {
+        let path = environment.logPath(service.name)
+        let orphan = OrphanedProgram.adopt(
+            pid: stray.pid, logPath: path, on: reactor,
+            isStill: { StrayProgram.leaderStart(stray.pid) == stray.startTime },
+            ended: { [weak self, weak service] in
+                guard let self, let service else { return }
+                programVanished(service)
+            })
+        guard let orphan else { return false }
+        Log.shared.warning("a program without its monitor", ["service": service.name])
+        service.orphan = orphan
+        service.strayIncarnation = stray.incarnation
+        service.program = ProgramIdentity(
+            pid: stray.pid, startTime: stray.startTime,
+            startedAt: ProcessFacts.startedAt(ticks: stray.startTime))
+        service.live = service.spec
+        apply(.found(isReady: false, isStopping: false), to: service)
+        return true
+    }
+
+    /// Ends a monitor and whatever runs below it: its exit is known, or nobody wants the program.
+    func discard(_ link: MonitorLink) {
+        link.delegate = self
+        discarded[ObjectIdentifier(link)] = link
+        link.stop(grace: .zero)
+    }
+
+    private func spawned(_ program: ProgramIdentity, of service: Service) {
+        service.program = program
+        if let link = service.link { RunFiles.removeIntent(link.id, in: environment.runDirectory) }
+        let spec = service.reachable
+        apply(.spawned(needsProbe: spec.port != nil || spec.ready != nil), to: service)
+        for waiter in service.starts where waiter.endsAtSpawn {
+            waiter.finish(.answered(.running))
+        }
+    }
+
+    private func spawnFailed(_ step: String, _ code: Int32, of service: Service) {
+        let reason = SystemError.text(code)
+        let directory = service.reachable.directory ?? environment.homeDirectory
+        switch step {
+        case "directory": service.failure = "the directory \(directory): \(reason)"
+        case "exec": service.failure = "the shell \(environment.shell): \(reason)"
+        case "log": service.failure = "its log \(environment.logPath(service.name)): \(reason)"
+        default: service.failure = "\(step): \(reason)"
+        }
+        apply(.spawnFailed, to: service)
+    }
+}
+
+// MARK: - What monitors say
+
+extension Supervisor: MonitorLinkDelegate {
+    package func monitor(_ link: MonitorLink, said message: MonitorMessage) {
+        guard let service = services[ObjectIdentifier(link)], service.link === link else {
+            if message == .empty, discarded[ObjectIdentifier(link)] != nil { endDiscarded(link) }
+            return
+        }
+        switch message {
+        case .spawned(let program): spawned(program, of: service)
+        case .failed(let step, let code): spawnFailed(step, code, of: service)
+        case .exited(let exit): apply(.exited(exit), to: service)
+        case .empty: apply(.treeEmpty, to: service)
+        // Only a monitor that was found again greets, and Recovery listens to that.
+        case .greeting: break
+        }
+    }
+
+    /// Only with an empty tree does a monitor take that it is no longer needed.
+    private func endDiscarded(_ link: MonitorLink) {
+        discarded[ObjectIdentifier(link)] = nil
+        link.collected()
+        link.close()
+    }
+
+    package func monitorLost(_ link: MonitorLink) {
+        discarded[ObjectIdentifier(link)] = nil
+        guard let service = services.removeValue(forKey: ObjectIdentifier(link)),
+            service.link === link
+        else { return }
+        service.link = nil
+        Log.shared.warning("a monitor was lost", ["service": service.name])
+        if let program = service.program, service.machine.isAlive {
+            let path = environment.logPath(service.name)
+            service.strayIncarnation = link.id
+            service.orphan = link.orphan(program, logPath: path) { [weak self, weak service] in
+                guard let self, let service else { return }
+                programVanished(service)
+            }
+        }
+        link.close()
+        if service.orphan == nil { programVanished(service) }
+        changed(service)
+    }
+
+    private func programVanished(_ service: Service) {
+        service.failure = "its monitor was killed; the exit of the program is unknown"
+        if let id = service.strayIncarnation {
+            RunFiles.removeAll(id, in: environment.runDirectory)
+        }
+        service.strayIncarnation = nil
+        service.orphan = nil
+        service.program = nil
+        service.live = nil
+        apply(.monitorVanished, to: service)
+    }
+}
+
+// MARK: - One spawn a turn
+
+// A spawn costs about half a millisecond: a hundred at once would hold up every client.
+extension Supervisor: DeferredHandler {
+    package func runDeferred() {
+        for _ in 0..<Limits.spawnsPerTurn where !spawning.isEmpty {
+            startMonitor(spawning.removeFirst())
+        }
+        if !spawning.isEmpty { reactor.runNextTurn(self) }
+    }
+}

@@ -1,0 +1,58 @@
+// What those who wait for a start are told: the outcome of a start becomes the words of the API.
+// Called by Supervisor when a wait is over; nothing here changes a service.
+
+import NetCore
+
+extension Supervisor {
+    /// Throws the error a waiting start ends with; returns when the service is up.
+    func check(
+        _ answer: StartWaiter.Outcome, of service: Service, timeout: Duration
+    ) throws(APIError) {
+        var outcome = answer
+        switch (answer, service.machine.state) {
+        // A program without a port is ready when it runs, and may have ended by now.
+        case (.answered(.running), .clearing), (.answered(.running), .stopped),
+            (.answered(.running), .failed):
+            outcome = .answered(.exitedBeforeReady)
+        default: break
+        }
+        let log = environment.logPath(service.name)
+        let last = service.lastProbe.map { "; last look: \($0)" } ?? ""
+        switch outcome {
+        case .answered(.running): return
+        case .timedOut:
+            throw APIError(
+                .readyTimeout,
+                "'\(service.name)' started but was not ready within "
+                    + "\(timeout.inMilliseconds) ms\(last)",
+                hint: "it was left running; its output is in \(log)")
+        case .daemonEnds:
+            throw .daemonBusy("the daemon is shutting down; '\(service.name)' goes on")
+        case .answered(.exitedBeforeReady):
+            throw APIError(
+                .readyTimeout,
+                "'\(service.name)' ended before it was ready: \(Supervisor.words(service))",
+                hint: "its output is in \(log)")
+        case .answered(.stoppedBeforeReady):
+            throw APIError(
+                .readyTimeout, "'\(service.name)' was stopped before it was ready",
+                hint: "start it again")
+        case .answered(.spawnFailed):
+            throw .invalid(
+                "'\(service.name)' could not be started: \(service.failure ?? "unknown")",
+                hint: "check 'cmd' and 'cwd' of the service")
+        case .answered(.monitorFailed):
+            throw APIError(
+                .internal,
+                "the monitor of '\(service.name)' failed: \(service.failure ?? "it ended")",
+                hint: "see the daemon's log")
+        }
+    }
+
+    /// How the last program ended, in words.
+    package static func words(_ service: Service) -> String {
+        guard let exit = service.machine.lastExit else { return "its exit is unknown" }
+        if let signal = exit.signal { return "killed by \(SignalName.text(signal))" }
+        return "exit code \(exit.exitCode)"
+    }
+}

@@ -1,0 +1,42 @@
+// What can be said against a start before anything is started: nothing to run, or a port that
+// somebody holds already. Asks the kernel about single sockets only, which costs microseconds.
+
+import NetCore
+
+extension Supervisor {
+    /// Throws what a client is told when `service` cannot be started now.
+    func checkStartable(_ service: Service) throws(APIError) {
+        guard service.spec.command != nil else {
+            throw .invalid(
+                "'\(service.name)' has no command: nothing to run, somebody else runs it",
+                hint: "register it with 'cmd' to have it started here")
+        }
+        try checkReadyPort(service)
+        guard let port = service.spec.port, isTaken(port) else { return }
+        throw APIError(
+            .portInUse, "port \(port) is held by another process",
+            hint: "run 'gr adopt \(port) --as <name>' or 'gr kill :\(port)'")
+    }
+
+    /// A ready answer from somebody who was there before says nothing about the new program.
+    private func checkReadyPort(_ service: Service) throws(APIError) {
+        guard let ready = service.spec.ready, case .success(let url) = ReadyURL.parse(ready),
+            Int(url.port) != service.spec.port, isTaken(Int(url.port))
+        else { return }
+        throw APIError(
+            .portInUse,
+            "port \(url.port) of the ready URL is held by another process, whose answer would say "
+                + "nothing about '\(service.name)'",
+            hint: "point 'ready' to a port the service itself opens")
+    }
+
+    /// Whether somebody listens on the port of this machine's loopback addresses.
+    package func isTaken(_ port: Int) -> Bool {
+        guard let owners, let port = UInt16(exactly: port) else { return false }
+        for host in ["127.0.0.1", "::1"] {
+            guard let address = SocketAddress(host, port: port) else { continue }
+            if let owner = try? owners.listener(at: address), owner.inode != 0 { return true }
+        }
+        return false
+    }
+}

@@ -1,0 +1,59 @@
+// What programs are started with: the machine and the home folder as the supervisor sees them, and
+// the start of one program built from that and its spec. Read by Supervisor when a monitor is told
+// what to run. Values of variables pass through here and must not reach a log or an answer.
+
+import NetCore
+
+/// What the supervisor needs of the machine and the home folder.
+package struct SupervisorEnvironment: Sendable {
+    /// Path of gr-monitor.
+    package var monitorPath: String
+    /// An open descriptor of the run directory.
+    package var runDirectory: Int32
+    /// The log file of a service.
+    package var logPath: @Sendable (_ name: String) -> String
+    /// Octal umask of programs.
+    package var umask: String
+    package var shell: String
+    /// Directory of a command without one.
+    package var homeDirectory: String
+    /// What every program gets of the daemon's environment.
+    package var inherited: [String: String]
+    /// GRETL_DAEMON.
+    package var daemonURL: String
+
+    package init(
+        monitorPath: String, runDirectory: Int32,
+        logPath: @escaping @Sendable (String) -> String, umask: String, shell: String,
+        homeDirectory: String, inherited: [String: String], daemonURL: String
+    ) {
+        self.monitorPath = monitorPath
+        self.runDirectory = runDirectory
+        self.logPath = logPath
+        self.umask = umask
+        self.shell = shell
+        self.homeDirectory = homeDirectory
+        self.inherited = inherited
+        self.daemonURL = daemonURL
+    }
+}
+
+extension SupervisorEnvironment {
+    /// What a monitor is told to run for `spec`.
+    func programStart(_ spec: ServiceSpec, incarnation: String) -> ProgramStart {
+        var variables = inherited
+        variables["PORT"] = spec.port.map { "\($0)" }
+        let directory = spec.directory ?? homeDirectory
+        variables["PWD"] = directory
+        for (name, value) in spec.environment { variables[name] = value }
+        // Ours: by these a later daemon finds the program, whatever the spec says.
+        variables["GRETL_NAME"] = spec.name
+        variables["GRETL_GROUP"] = spec.group ?? ""
+        variables["GRETL_DAEMON"] = daemonURL
+        variables["GRETL_INCARNATION"] = incarnation
+        return ProgramStart(
+            shell: shell, command: spec.command ?? "", directory: directory,
+            logPath: logPath(spec.name), umask: umask,
+            environment: variables.map { "\($0.key)=\($0.value)" }.sorted())
+    }
+}
