@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 ssize_t cepoll_read(int descriptor, void *bytes, size_t count) {
@@ -58,6 +60,26 @@ int cepoll_shutdown(int descriptor, int read) {
 int cepoll_close(int descriptor) {
     // Linux frees the number even on EINTR: never retry.
     return close(descriptor) < 0 ? -errno : 0;
+}
+
+static int64_t nanoseconds(struct statx_timestamp time) {
+    return time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+int cepoll_file_facts(int descriptor, struct cepoll_file *file) {
+    struct statx what;
+    unsigned wanted = STATX_TYPE | STATX_INO | STATX_SIZE | STATX_MTIME | STATX_BTIME;
+    if (statx(descriptor, "", AT_EMPTY_PATH, wanted, &what) < 0)
+        return -errno;
+    *file = (struct cepoll_file){
+        .device = makedev(what.stx_dev_major, what.stx_dev_minor),
+        .inode = what.stx_ino,
+        .born = what.stx_mask & STATX_BTIME ? nanoseconds(what.stx_btime) : 0,
+        .modified = nanoseconds(what.stx_mtime),
+        .size = (int64_t)what.stx_size,
+        .is_regular = S_ISREG(what.stx_mode),
+    };
+    return 0;
 }
 
 enum { MOST_DESCRIPTORS = 8 };

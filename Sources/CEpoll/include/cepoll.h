@@ -113,6 +113,17 @@ int cepoll_pipe(int descriptors[2]);
 /// 0 ends the write half, with `read` != 0 both halves.
 int cepoll_shutdown(int descriptor, int read);
 int cepoll_close(int descriptor);
+/// What a file is, whatever it is called now: inode and birth together never come twice.
+struct cepoll_file {
+    uint64_t device;
+    uint64_t inode;
+    /// Nanoseconds since 1970; 0 where the file system does not keep it.
+    int64_t born;
+    int64_t modified;
+    int64_t size;
+    int is_regular;
+};
+int cepoll_file_facts(int descriptor, struct cepoll_file *file);
 /// One message of a SOCK_SEQPACKET socket with up to `*count` descriptors (SCM_RIGHTS). `*count`
 /// becomes the number received; descriptors that do not fit are closed by the kernel.
 /// 0 at end of file; -EMSGSIZE when the message was longer than `capacity`.

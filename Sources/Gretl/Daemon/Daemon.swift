@@ -106,6 +106,7 @@ package final class Daemon {
         self.supervisor = supervisor
         let database = try await openDatabase()
         supervisor.exits = ExitStore(database)
+        supervisor.output = ServiceOutput(background: background)
         let registry = ServiceRegistry(
             on: reactor, store: ServiceStore(database), supervisor: supervisor,
             commonHeaders: Application.commonHeaders, servicesMost: configuration.limits.services)

@@ -17,6 +17,8 @@ package final class Supervisor {
     package weak var events: (any EventSink)?
     /// Where exits are kept; nil in tests without storage.
     package var exits: ExitStore?
+    /// Reads what programs wrote; nil in tests without it.
+    package var output: ServiceOutput?
     var services: [ObjectIdentifier: Service] = [:]
     /// Monitors whose program has to go, until their tree is empty.
     var discarded: [ObjectIdentifier: MonitorLink] = [:]

@@ -1,0 +1,60 @@
+// What programs wrote, for those who ask: the last lines of a log, made harmless. The log's files
+// are read on the storage thread, which commits wait for: one short step at a time, and the next
+// one is queued only when it is done.
+
+package import NetCore
+
+/// Reads the logs of services.
+@ReactorActor
+package final class ServiceOutput {
+    private let background: BackgroundThread
+
+    package init(background: BackgroundThread) { self.background = background }
+
+    /// The last lines of the log at `path`, oldest first and without colours, each at most
+    /// `widthMost` characters long; empty when there is none.
+    package func tail(of path: String, count: Int, widthMost: Int = 500) async -> [String] {
+        let lines = try? await background.perform {
+            LogTail.read(LogFiles(path), count: count, widthMost: widthMost)
+        }
+        return lines ?? []
+    }
+}
+
+extension Supervisor {
+    /// The last lines a service wrote, oldest first, made harmless; for errors that say why it did
+    /// not come up.
+    package func logTail(of service: Service, count: Int) async -> [String] {
+        await output?.tail(of: environment.logPath(service.name), count: count) ?? []
+    }
+}
+
+/// The last lines of a log in one look: at most one window of the newest file, and one of the file
+/// before it.
+enum LogTail {
+    static func read(_ files: LogFiles, count: Int, widthMost: Int) -> [String] {
+        guard count > 0, let newest = files.newest() else { return [] }
+        var lines: [String] = []
+        take(newest.file, count, widthMost, &lines)
+        if lines.count < count, let older = files.older(than: newest) {
+            take(older.file, count, widthMost, &lines)
+        }
+        return lines.reversed()
+    }
+
+    private static func take(
+        _ file: borrowing ReadOnlyFile, _ count: Int, _ widthMost: Int, _ lines: inout [String]
+    ) {
+        var end = Int(clamping: file.facts.size)
+        guard end > 0 else { return }
+        let start = LogWindow.start(before: end)
+        let window = LogWindow(start: start, bytes: file.read(at: Int64(start), count: end - start))
+        // It may have become shorter since it was opened.
+        end = window.end
+        while lines.count < count, end > start, let begin = window.pieceStart(before: end) {
+            let text = LogText.clean(window.piece(begin..<end).bytes, colors: false)
+            lines.append(text.count > widthMost ? "\(text.prefix(widthMost))…" : text)
+            end = begin
+        }
+    }
+}
