@@ -15,6 +15,12 @@ let resolveBenchmarks = [
     Benchmark(name: "resolve-16", iteration: "16 pipelined requests", cycle: 125) {
         try ResolveBench(depth: 16)
     },
+    Benchmark(
+        name: "resolve-16-unlike", iteration: "16 pipelined requests, no two heads alike",
+        cycle: 125
+    ) {
+        try ResolveBench(depth: 16, isNumbered: true)
+    },
 ]
 
 private final class ResolveBench: Subject {
@@ -29,7 +35,8 @@ private final class ResolveBench: Subject {
 
     private static let names = (0..<1_000).map { "service-\($0)" }
 
-    init(depth: Int) throws {
+    /// Numbered requests have a header that differs in each: what came before helps with none.
+    init(depth: Int, isNumbered: Bool = false) throws {
         self.depth = depth
         reactor = try Reactor(time: ManualClock())
         daemon = try StoragelessDaemon(
@@ -47,7 +54,10 @@ private final class ResolveBench: Subject {
         let count = depth == 1 ? 1_000 : 125
         requests = (0..<count).map { round in
             (0..<depth).flatMap { index in
-                Self.request(Self.names[(round * depth + index) % Self.names.count])
+                let number = round * depth + index
+                return Self.request(
+                    Self.names[number % Self.names.count],
+                    isNumbered ? "X-Request: \(100_000 + number)\r\n" : "")
             }
         }
         // Takes the connection.
@@ -56,9 +66,9 @@ private final class ResolveBench: Subject {
     }
 
     /// What a small client sends.
-    private static func request(_ name: String) -> [UInt8] {
-        Array(
-            "GET /v1/resolve/\(name) HTTP/1.1\r\nHost: localhost:11611\r\nAccept: */*\r\n\r\n".utf8)
+    private static func request(_ name: String, _ more: String) -> [UInt8] {
+        let target = "GET /v1/resolve/\(name) HTTP/1.1\r\n"
+        return Array("\(target)Host: localhost:11611\r\nAccept: */*\r\n\(more)\r\n".utf8)
     }
 
     func run(_ iterations: Int) -> UInt64 {

@@ -18,6 +18,10 @@ package struct HeadScan: Equatable, Sendable {
 
     package init() {}
 
+    /// No byte was looked at yet.
+    @inline(__always)
+    package var isFresh: Bool { position == 0 }
+
     /// The most empty lines before a request line (RFC 9112 section 2.2 asks for at least one).
     static var emptyLinesMost: UInt8 { 2 }
     /// The longest method that can be meant.

@@ -8,6 +8,10 @@ package enum Limits {
     /// the other end of a loopback connection, so a turn stays below 1 ms. The kernel reports the
     /// others first in the next one.
     package static let eventsPerWait = 32
+    /// Microseconds after which a turn begins nothing further: what is left comes first in the next
+    /// one, after a look at who else became ready. Half of what a turn may take, since what has
+    /// begun is finished.
+    package static let turnMicroseconds = 1_000
     /// Jobs and deferred handlers run in one turn before descriptors are looked at again.
     package static let jobsPerTurn = 64
     /// Due timers fired in one turn.
@@ -34,6 +38,12 @@ package enum Limits {
     /// Bytes of a request that is being refused which we read and drop before closing, so that the
     /// client sees the answer and not a reset.
     package static let lingerBytes = 256 * 1_024
+    /// Heads that a server keeps to know them again.
+    package static let repeatedHeads = 4
+    /// Longest head that is kept: a browser's has about 700 bytes.
+    package static let repeatedHeadBytes = 2_048
+    /// Longest path parameter in such a head.
+    package static let repeatedParameterBytes = 128
     /// Longest message of a Unix message socket.
     package static let messageBytes = 160 * 1_024
     /// Children started in one turn: a spawn costs about half a millisecond.
@@ -44,6 +54,7 @@ package enum Limits {
         precondition(headBytes <= Int(UInt16.max), "offsets into a head are 16 bits wide")
         precondition(targetBytes < headBytes)
         precondition(readBytes >= headBytes, "one read can complete any head")
+        precondition(repeatedParameterBytes < repeatedHeadBytes && repeatedHeadBytes <= readBytes)
         precondition(lingerBytes >= 4 * readBytes)
     }
 }

@@ -7,11 +7,12 @@ import HTTPParser
 
 @ReactorActor
 final class TestApplication: HTTPApplication {
-    enum Route: Int { case fixed, echo, later, large, never, drain }
+    enum Route: Int { case fixed, named, echo, later, large, never, drain }
 
     private let router = Router([
         (.get, "/fixed", Route.fixed.rawValue),
         (.get, "/fixed/{name}", Route.fixed.rawValue),
+        (.get, "/named/{name}", Route.named.rawValue),
         (.post, "/echo", Route.echo.rawValue),
         (.put, "/echo", Route.echo.rawValue),
         (.get, "/later/{name}", Route.later.rawValue),
@@ -50,7 +51,7 @@ final class TestApplication: HTTPApplication {
         let path = exchange.text(exchange.target.path)
         handled.append(path)
         switch Route(rawValue: exchange.route) {
-        case .fixed: exchange.reply(answer(200, path))
+        case .fixed, .named: exchange.reply(answer(200, path))
         case .echo:
             exchange.reply(Response(status: 200, contentType: "text/plain", body: exchange.body))
         case .later: laters.append((exchange.later(), path))
@@ -62,6 +63,18 @@ final class TestApplication: HTTPApplication {
             exchange.reply(answer(202, "draining"))
         case nil: exchange.reply(answer(500, "no route"))
         }
+    }
+
+    func dependsOnParameterAlone(_ route: Int) -> Bool { route == Route.named.rawValue }
+
+    func answer(toRoute route: Int, parameter: Span<UInt8>) -> PreparedAnswer? {
+        var name: [UInt8] = []
+        for index in parameter.indices { name.append(parameter[index]) }
+        guard name.allSatisfy({ ASCII.isDigit($0) || (0x61...0x7A).contains($0) }) else {
+            return nil
+        }
+        let path = "/named/" + String(decoding: name, as: UTF8.self)
+        return PreparedAnswer(answer(200, path), common: Array("Server: test\r\n".utf8))
     }
 
     func answer(to refusal: HTTPRefusal) -> Response { answer(refusal.status, refusal.explanation) }

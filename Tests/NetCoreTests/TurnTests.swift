@@ -73,6 +73,55 @@ struct TurnTests {
         }
     }
 
+    @Test("a turn that takes too long begins nothing further, and nothing is lost or doubled")
+    func budget() async throws {
+        try await looped { loop in
+            let reactor = loop.reactor
+            var calls: [Int] = []
+            var handlers: [Callback] = []
+            var registrations: [Registration] = []
+            var descriptors: [Int32] = []
+            for index in 0..<16 {
+                let descriptor = try makeEvent()
+                descriptors.append(descriptor)
+                registrations.append(
+                    try reactor.register(
+                        descriptor, .readable,
+                        Callback { _ in
+                            calls.append(index)
+                            _ = cepoll_eventfd_drain(descriptor)
+                            loop.time.advance(by: .milliseconds(1))
+                        }))
+                let late = Callback { _ in
+                    calls.append(100 + index)
+                    loop.time.advance(by: .milliseconds(1))
+                }
+                handlers.append(late)
+                reactor.runNextTurn(late)
+                _ = reactor.timers.schedule(at: reactor.now, late)
+                loop.inbox.post(
+                    .work {
+                        calls.append(200 + index)
+                        loop.time.advance(by: .milliseconds(1))
+                    })
+                reactor.flushAtEndOfTurn(late)
+            }
+            var longest = 0
+            for _ in 0..<64 {
+                let before = calls.count
+                loop.turn()
+                longest = max(longest, calls.count - before)
+            }
+            let expected =
+                (0..<16).flatMap { [$0, 200 + $0] } + (0..<48).map { 100 + $0 % 16 }
+            #expect(calls.sorted() == expected.sorted())
+            // Of each kind only what is begun between two looks at the clock.
+            #expect(longest <= 3 + 1 + 15 + 1 + 3)
+            for registration in registrations { reactor.deregister(registration) }
+            for descriptor in descriptors { Descriptor.close(descriptor) }
+        }
+    }
+
     @Test("a handler can deregister another one that is ready, and itself")
     func deregisterInHandler() async throws {
         try await looped { loop in

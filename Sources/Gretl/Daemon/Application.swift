@@ -61,6 +61,12 @@ package final class Application: HTTPApplication {
         routes.handle(exchange.route, exchange)
     }
 
+    package func dependsOnParameterAlone(_ route: Int) -> Bool { route == routes.resolveRoute }
+
+    package func answer(toRoute route: Int, parameter: Span<UInt8>) -> PreparedAnswer? {
+        routes.resolve.answer(toPlain: parameter)
+    }
+
     package func answer(to refusal: HTTPRefusal) -> Response {
         let hint =
             switch refusal.status {

@@ -37,9 +37,11 @@ package final class RouteTable {
 
     let router = Router(
         RouteTable.routes.enumerated().map { ($0.element.method, $0.element.pattern, $0.offset) })
+    /// The number of the hot path's route.
+    let resolveRoute = RouteTable.routes.firstIndex { $0.id == .resolve } ?? -1
     private let ids = FlatArray(RouteTable.routes.map(\.id))
     private let services: ServiceRoutes
-    private let resolve: ResolveRoute
+    let resolve: ResolveRoute
     private let daemon: DaemonRoutes
 
     package init(services: ServiceRoutes, resolve: ResolveRoute, daemon: DaemonRoutes) {

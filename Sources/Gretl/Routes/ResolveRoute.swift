@@ -29,6 +29,13 @@ package struct ResolveRoute {
         resolveSlowly(exchange)
     }
 
+    /// The answer for a name as it stands in a path, when it is at hand and the name is one that a
+    /// path holds undecoded.
+    @inline(__always)
+    func answer(toPlain name: Span<UInt8>) -> PreparedAnswer? {
+        table.find(name, at: reactor.now, plainOnly: true)
+    }
+
     private func resolveSlowly(_ exchange: Exchange) {
         guard let name = exchange.parameter(0) else {
             return exchange.reply(

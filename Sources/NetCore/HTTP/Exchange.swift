@@ -74,6 +74,15 @@ package final class Exchange {
         unsafe bodyBytes = UnsafeBufferPointer(start: nil, count: 0)
     }
 
+    /// Nothing but the target tells this request from others of its client: it came on a
+    /// connection that lives on, needs no further header in its answer, and has no query.
+    var isPlain: Bool {
+        guard additionalHeaders.isEmpty, !closes, !isHTTP10, !target.hasQuery,
+            case .origin = target.form
+        else { return false }
+        return unsafe parsed.pointee.keepAlive && parsed.pointee.expectation == .none
+    }
+
     // MARK: The request
 
     /// The application's mark of the connection (`HTTPApplication.mark`).

@@ -23,6 +23,19 @@ package protocol HTTPApplication: AnyObject {
     func handle(_ exchange: Exchange)
     /// The answer for a refusal; the connection is closed behind it.
     func answer(to refusal: HTTPRefusal) -> Response
+    /// Whether the answer to a GET of `route` depends on the one parameter its path ends with and
+    /// on the application's state, and on nothing else of a head that was admitted. No other route
+    /// may have a literal in the parameter's place.
+    func dependsOnParameterAlone(_ route: Int) -> Bool
+    /// The finished answer to a GET of such a route, in the place of `admit` and `handle`; nil has
+    /// the request take the whole way. `parameter` is what stands in the path, undecoded and
+    /// unchecked: only bytes that need neither may be answered.
+    func answer(toRoute route: Int, parameter: Span<UInt8>) -> PreparedAnswer?
     /// A mark for a new connection, kept as `Exchange.connectionMark`.
     func mark(local: SocketAddress, peer: SocketAddress) -> UInt8
+}
+
+extension HTTPApplication {
+    package func dependsOnParameterAlone(_ route: Int) -> Bool { false }
+    package func answer(toRoute route: Int, parameter: Span<UInt8>) -> PreparedAnswer? { nil }
 }

@@ -151,6 +151,11 @@ package final class HTTPConnection: EventHandler {
                 break
             }
             let bytes = unsafe input.pointer(from: position)
+            if scan.isFresh, let length = unsafe answerRepeated(bytes) {
+                requests += 1
+                position += length
+                continue
+            }
             let span = unsafe Span(_unsafeElements: bytes)
             switch unsafe server.head.pointee.parse(span, scan: &scan, limits: server.headLimits) {
             case .incomplete:
@@ -167,6 +172,39 @@ package final class HTTPConnection: EventHandler {
         }
         server.reactor.statistics.requests &+= UInt64(requests)
         finishTurn(input.tail(from: min(position, input.count)), outOfTurn: outOfTurn)
+    }
+
+    /// Answers a head that came before, but for the name it asks about; its length, or nil when it
+    /// has to be parsed.
+    @inline(__always)
+    private func answerRepeated(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+        guard let match = unsafe server.repeated.find(bytes, mark: mark), !server.isDraining else {
+            return nil
+        }
+        let parameter = unsafe Span(
+            _unsafeElements: UnsafeBufferPointer(
+                rebasing: bytes[match.parameterStart..<match.parameterEnd]))
+        guard
+            let answer = server.application.answer(toRoute: match.route, parameter: parameter)
+        else { return nil }
+        flags.remove(.headStarted)
+        write(answer, isHead: false, closes: false, isHTTP10: false, additional: [])
+        return match.length
+    }
+
+    /// Keeps a head that means the same when it comes again.
+    private func keepForRepetition(
+        _ exchange: Exchange, _ head: UnsafeBufferPointer<UInt8>, _ framing: BodyFraming
+    ) {
+        guard server.repeated.isLooking, case .none = framing, case .get = exchange.method,
+            exchange.isPlain, server.application.dependsOnParameterAlone(exchange.route)
+        else { return }
+        let parameter = exchange.parameters[0]
+        guard parameter.end == exchange.target.path.end, unsafe head.first == UInt8(ascii: "G")
+        else { return }
+        unsafe server.repeated.keep(
+            head, parameterStart: parameter.lower, parameterEnd: parameter.end,
+            route: exchange.route, mark: mark)
     }
 
     /// Has one request answered; returns the bytes of it that were used.
@@ -202,6 +240,7 @@ package final class HTTPConnection: EventHandler {
             return headLength
         }
         unsafe exchange.setBody(UnsafeBufferPointer(rebasing: bytes[headLength..<whole]))
+        unsafe keepForRepetition(exchange, head, framing)
         handle(exchange)
         return whole
     }

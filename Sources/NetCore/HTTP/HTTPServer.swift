@@ -39,6 +39,7 @@ package final class HTTPServer {
     let head: UnsafeMutablePointer<RequestHead>
     let headLimits: HeadLimits
     let exchange: Exchange
+    let repeated = RepeatedHeads()
     private var listeners: [Listener] = []
     package private(set) var connectionCount = 0
     package private(set) var isDraining = false

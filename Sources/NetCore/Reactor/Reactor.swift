@@ -129,6 +129,8 @@ package final class Reactor {
         let putOff = takeDeferred()
         // 3. Descriptors. A handler may close others: stale events no longer match.
         for index in 0..<max(0, Int(count)) {
+            // A clock costs 25 ns: looked at now and then. What is left is reported again.
+            if index & 3 == 3, isOverBudget(start) { break }
             let event = events[index]
             guard let handler = table.handler(Registration(token: event.token)) else {
                 statistics.staleEvents &+= 1
@@ -136,15 +138,15 @@ package final class Reactor {
             }
             handler.ready(EventMask(rawValue: event.mask))
         }
-        for handler in putOff { handler.runDeferred() }
+        runDeferred(putOff, start)
         // 4. Signals, after the descriptors: a child's messages are seen before its end.
         signals?.deliverPending()
         // 5. Timers that are due.
-        fireTimers()
+        fireTimers(start)
         // 6. Jobs of async functions and results from other threads.
-        runInbox()
+        runInbox(start)
         // 7. Flush: everything appended in this turn leaves in one write per connection.
-        runFlushes()
+        runFlushes(start)
 
         measureTurn(from: start, startCPU)
     }
@@ -179,6 +181,13 @@ package final class Reactor {
         return wait == .max ? -1 : wait
     }
 
+    /// Whether this turn has taken so long that nothing further is begun in it.
+    private func isOverBudget(_ start: Instant) -> Bool {
+        time.now().nanoseconds &- start.nanoseconds > Reactor.budget
+    }
+
+    private static let budget = Int64(Limits.turnMicroseconds) * 1_000
+
     private func takeDeferred() -> [any DeferredHandler] {
         guard !deferred.isEmpty else { return [] }
         var taken: [any DeferredHandler] = []
@@ -186,16 +195,29 @@ package final class Reactor {
         return taken
     }
 
-    private func fireTimers() {
-        for _ in 0..<Limits.timersPerTurn {
+    /// Runs the first at least; those that have to wait go in front of what was put off meanwhile.
+    private func runDeferred(_ handlers: [any DeferredHandler], _ start: Instant) {
+        for (index, handler) in handlers.enumerated() {
+            if index > 0, isOverBudget(start) {
+                deferred.insert(contentsOf: handlers[index...], at: 0)
+                return
+            }
+            handler.runDeferred()
+        }
+    }
+
+    private func fireTimers(_ start: Instant) {
+        for index in 0..<Limits.timersPerTurn {
+            if index & 15 == 15, isOverBudget(start) { return }
             guard let due = timers.takeDue(now) else { return }
             statistics.timersFired &+= 1
             due.handler.timerFired(due.tag)
         }
     }
 
-    private func runInbox() {
-        for _ in 0..<Limits.jobsPerTurn {
+    private func runInbox(_ start: Instant) {
+        for index in 0..<Limits.jobsPerTurn {
+            if index > 0, isOverBudget(start) { return }
             if taken.isEmpty {
                 taken = inbox.take()
                 guard !taken.isEmpty else { return }
@@ -215,12 +237,18 @@ package final class Reactor {
         }
     }
 
-    private func runFlushes() {
+    private func runFlushes(_ start: Instant) {
         // Bounded: a flush that asks for another one gets it in the next turn.
         guard !flushes.isEmpty else { return }
         var taken: [any DeferredHandler] = []
         swap(&taken, &flushes)
-        for handler in taken { handler.runDeferred() }
+        for (index, handler) in taken.enumerated() {
+            if index & 3 == 3, isOverBudget(start) {
+                flushes.insert(contentsOf: taken[index...], at: 0)
+                return
+            }
+            handler.runDeferred()
+        }
     }
 }
 
