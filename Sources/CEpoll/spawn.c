@@ -182,6 +182,10 @@ int cepoll_pidfd_open(int pid) {
     return descriptor < 0 ? -errno : descriptor;
 }
 
+int cepoll_become_subreaper(void) {
+    return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
+}
+
 int cepoll_pidfd_signal(int pidfd, int signal) {
     return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? -errno : 0;
 }

@@ -13,7 +13,7 @@ import Testing
             #expect(exit.fields.prefix(4) == ["42", "0", "0", "0"])
             try monitor.expect("E")
             let record = try #require(TextFile.read(monitor.recordPath))
-            #expect(record.hasPrefix("version=1 id=\(monitor.id) pid=\(pid) start="))
+            #expect(record.hasPrefix("version=2 id=\(monitor.id) pid=\(pid) start="))
             #expect(record.contains(" code=42 signal=0 requested=0 forced=0 ended=\(exit[4]) "))
             #expect(record.hasSuffix(" name=my%20web\n"))
             #expect(TemporaryFolder.mode(monitor.recordPath) == 0o600)

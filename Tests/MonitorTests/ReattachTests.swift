@@ -19,8 +19,8 @@ import Testing
             defer { hello.closeDescriptors() }
             #expect(
                 hello.fields == [
-                    "1", monitor.id, "api", String(monitor.pid), "running", spawned[0], spawned[1],
-                    spawned[2], "1", "0", "", "", "", "", "",
+                    "2", monitor.id, "api", String(monitor.pid), "running", spawned[0], spawned[1],
+                    spawned[2], "1", "0", "", "", "", "", "", "0", "0", "0", "0", "po",
                 ])
             try #require(hello.descriptors.count == 2)
             #expect(cepoll_pidfd_signal(hello.descriptors[0], SIGKILL) == 0)
@@ -148,7 +148,7 @@ import Testing
     @Test func nonsenseIsIgnored() throws {
         try withMonitor { monitor in
             let pid = try monitor.start("sleep 60")
-            for bytes in [[0x51], [0x53], [0x53, 0x78, 0], [0, 0, 0], [0x52], [0xff, 0xff]] {
+            for bytes in [[0x21], [0x53], [0x53, 0x78, 0], [0, 0, 0], [0x52], [0xff, 0xff]] {
                 monitor.sendRaw(bytes.map { UInt8($0) })
             }
             monitor.sendRaw([UInt8](repeating: 0x53, count: 100_000))

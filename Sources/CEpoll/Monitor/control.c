@@ -95,6 +95,11 @@ static void put_hello(struct text *text, const struct monitor *monitor) {
     number(text, program->ready);
     number(text, monitor->stop.asked);
     put_exit(text, program);
+    number(text, 0);
+    number(text, 0);
+    number(text, 0);
+    number(text, 0);
+    field(text, program->pid == 0 || program->ended ? "" : "po");
 }
 
 static void build(struct text *text, const struct monitor *monitor, unsigned what) {
@@ -103,6 +108,7 @@ static void build(struct text *text, const struct monitor *monitor, unsigned wha
                    : what == SAY_SPAWNED ? MONITOR_SPAWNED
                    : what == SAY_FAILED  ? MONITOR_FAILED
                    : what == SAY_EXITED  ? MONITOR_EXITED
+                   : what == SAY_PONG    ? MONITOR_PONG
                                          : MONITOR_EMPTY;
     text->length = 0;
     put(text, (const char *)&type, 1);
@@ -188,7 +194,7 @@ static void end_control(struct monitor *monitor) {
 
 void control_say(struct monitor *monitor, unsigned what) {
     monitor->to_say |= what;
-    for (unsigned bit = SAY_HELLO; bit <= SAY_EMPTY && monitor->control >= 0; bit <<= 1) {
+    for (unsigned bit = SAY_HELLO; bit <= SAY_PONG && monitor->control >= 0; bit <<= 1) {
         if (!(monitor->to_say & bit))
             continue;
         int error = send_one(monitor, bit);
@@ -231,6 +237,8 @@ static void hear(struct monitor *monitor, char *bytes, size_t length, int cut) {
         monitor->program.ready = 1;
     else if (type == MONITOR_COLLECTED)
         collected(monitor);
+    else if (type == MONITOR_PING)
+        control_say(monitor, SAY_PONG);
 }
 
 void control_read(struct monitor *monitor) {

@@ -21,7 +21,16 @@ enum { CONTROL = 3, RUN_DIRECTORY = 4, LOG_BUFFER = 65536, MOST_NAME = 1024 };
 
 /// What is still to be said to the daemon, in this order. Bits and not messages: each is built from
 /// the state when the socket takes it, so a daemon that does not read costs no memory.
-enum { SAY_HELLO = 1, SAY_SPAWNED = 2, SAY_FAILED = 4, SAY_EXITED = 8, SAY_EMPTY = 16 };
+enum {
+    SAY_HELLO = 1,
+    SAY_HELD = 2,
+    SAY_SPAWNED = 4,
+    SAY_FAILED = 8,
+    SAY_EXITED = 16,
+    SAY_EMPTY = 32,
+    SAY_CONNECTION = 64,
+    SAY_PONG = 128,
+};
 
 struct output_log {
     int descriptor;

@@ -146,6 +146,8 @@ int cepoll_spawn(const char *path, const char *const *arguments, const char *con
 /// `*code` is its exit code, or -signal.
 int cepoll_reap(int *code);
 int cepoll_pidfd_open(int pid);
+/// PR_SET_CHILD_SUBREAPER: orphaned descendants become our children.
+int cepoll_become_subreaper(void);
 int cepoll_pidfd_signal(int pidfd, int signal);
 /// getrlimit/setrlimit of RLIMIT_NOFILE: raises the soft limit to the hard one.
 int cepoll_raise_descriptor_limit(uint64_t *previous, uint64_t *now);

@@ -106,6 +106,7 @@ extension Supervisor: MonitorLinkDelegate {
         case .empty: apply(.treeEmpty, to: service)
         // Only a monitor that was found again greets, and Recovery listens to that.
         case .greeting: break
+        case .exitedUnknown, .held, .connection, .pong: break
         }
     }
 

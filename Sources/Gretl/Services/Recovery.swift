@@ -76,7 +76,8 @@ package final class Recovery {
 
     private func connect(_ id: String) -> Bool {
         guard
-            let link = try? MonitorLink.connect(id: id, runDirectory: runDirectory, on: reactor)
+            let link = try? MonitorLink.connect(
+                id: id, runDirectory: runDirectory, children: supervisor.children, on: reactor)
         else { return false }
         link.delegate = self
         waiting[ObjectIdentifier(link)] = link

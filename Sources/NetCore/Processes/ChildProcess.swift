@@ -1,6 +1,7 @@
-// Starting helpers and reaping them. The only children of the daemon are its own programs (one
-// gr-monitor for each service); users' programs are the monitors' children. Exits arrive as
-// SIGCHLD, which coalesces: `reapAll` loops until the kernel has no more.
+// Starting helpers and reaping them. The daemon starts only its own programs (one gr-monitor for
+// each service); users' programs are the monitors' children, and become the daemon's when a monitor
+// is killed, since it is a subreaper: such strangers are reaped too, and how a followed one ended
+// is kept. Exits arrive as SIGCHLD, which coalesces: `reapAll` loops until there are no more.
 
 internal import CEpoll
 import Glibc
@@ -15,6 +16,11 @@ package final class ChildProcesses {
     }
 
     private var endings: [Int32: (Ending) -> Void] = [:]
+    /// Programs that may become children of this process, and how they ended.
+    private var followed: [Int32: Ending?] = [:]
+    /// The last strangers that ended, oldest first: a program can end before it is followed.
+    private var strangers: [(pid: Int32, ending: Ending)] = []
+    private static let strangersMost = 64
     /// The soft descriptor limit children get back (the daemon raises its own).
     package var descriptorLimit: UInt64 = 0
 
@@ -51,10 +57,38 @@ package final class ChildProcesses {
             var code: Int32 = 0
             let pid = unsafe cepoll_reap(&code)
             guard pid > 0 else { return }
-            let ended = endings.removeValue(forKey: pid)
-            ended?(code >= 0 ? .exited(code) : .killed(signal: -code))
+            let ending = code >= 0 ? Ending.exited(code) : .killed(signal: -code)
+            guard let ended = endings.removeValue(forKey: pid) else {
+                keep(ending, of: pid)
+                continue
+            }
+            ended(ending)
         }
     }
+
+    // MARK: Strangers
+
+    private func keep(_ ending: Ending, of pid: Int32) {
+        if followed[pid] != nil {
+            followed[pid] = .some(ending)
+            return
+        }
+        if strangers.count == ChildProcesses.strangersMost { strangers.removeFirst() }
+        strangers.append((pid, ending))
+    }
+
+    /// Keeps how `pid`, a program that lost its monitor, ends or has ended.
+    package func follow(_ pid: Int32) {
+        // The last of that number is the program: it was alive when its monitor was.
+        let known = strangers.last { $0.pid == pid }?.ending
+        strangers.removeAll { $0.pid == pid }
+        followed[pid] = .some(known)
+    }
+
+    package func unfollow(_ pid: Int32) { followed[pid] = nil }
+
+    /// How a followed program ended; nil while it lives, or when it was never ours to reap.
+    package func ending(ofFollowed pid: Int32) -> Ending? { followed[pid] ?? nil }
 
     /// Calls `body` with a NULL-terminated array of C strings that live until it returns.
     private func withCStrings<Value>(

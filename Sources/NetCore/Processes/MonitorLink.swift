@@ -1,33 +1,10 @@
-// The daemon's end of one gr-monitor: starts it or finds it again by its socket, sends commands,
-// hands its messages on. The program's fate never depends on this link: when it breaks, the monitor
-// goes on and can be connected to again.
+// The daemon's end of one gr-monitor: starts it or finds it again by its socket, sends commands
+// (MonitorCommands.swift), hands its messages on. The program's fate never depends on this link:
+// when it breaks, the monitor goes on and can be connected to again; when the monitor is gone, a
+// new one takes the program over.
 
 internal import CEpoll
 import Glibc
-
-/// What a program is started with.
-package struct ProgramStart: Sendable {
-    package var shell: String
-    package var command: String
-    package var directory: String
-    package var logPath: String
-    /// Octal, as in `022`.
-    package var umask: String
-    /// NAME=VALUE; nothing else is passed on.
-    package var environment: [String]
-
-    package init(
-        shell: String, command: String, directory: String, logPath: String, umask: String,
-        environment: [String]
-    ) {
-        self.shell = shell
-        self.command = command
-        self.directory = directory
-        self.logPath = logPath
-        self.umask = umask
-        self.environment = environment
-    }
-}
 
 /// Who follows a monitor.
 @ReactorActor
@@ -40,21 +17,36 @@ package protocol MonitorLinkDelegate: AnyObject {
 /// A connection to one monitor.
 @ReactorActor
 package final class MonitorLink: EventHandler {
-    private let reactor: Reactor
+    let reactor: Reactor
+    private let children: ChildProcesses
     private var descriptor: Int32
     private var registration = Registration.none
     /// The incarnation: 16 hexadecimal digits.
     package let id: String
     package weak var delegate: (any MonitorLinkDelegate)?
-    /// A pidfd of the program, -1 until it is known. Owned here.
-    package private(set) var programDescriptor: Int32 = -1
-    /// The read end of the program's output, held so that the program outlives its monitor.
-    private var outputDescriptor: Int32 = -1
-    private var unsent: [[UInt8]] = []
+    /// What is kept of the program, in case the monitor is killed.
+    var held = ProgramDescriptors()
+    /// The program this monitor was given, or says that it was given, by an earlier one.
+    var adopted: ProgramIdentity?
+    /// Answers a PING.
+    private(set) var speaksPing = true
+    /// A pidfd of the monitor, -1 when it is not known.
+    private(set) var monitorDescriptor: Int32 = -1
+    /// When somebody has to have heard of the monitor.
+    var watchdog = TimerHandle.none
+    private var unsent: [(bytes: [UInt8], descriptors: [Int32])] = []
 
-    private init(_ descriptor: Int32, id: String, on reactor: Reactor) throws(SystemError) {
+    /// Messages a monitor that does not read may have outstanding; the one that breaks this is
+    /// given up. A daemon sends a handful in a monitor's life.
+    private static let unsentMost = 64
+    private static let descriptorsMost = 4
+
+    private init(
+        _ descriptor: Int32, id: String, children: ChildProcesses, on reactor: Reactor
+    ) throws(SystemError) {
         self.descriptor = descriptor
         self.id = id
+        self.children = children
         self.reactor = reactor
         do throws(SystemError) {
             registration = try reactor.register(descriptor, .readable, self)
@@ -64,6 +56,11 @@ package final class MonitorLink: EventHandler {
             throw error
         }
     }
+
+    /// A pidfd of the program, -1 until it is known. Owned here.
+    package var programDescriptor: Int32 { held.program }
+    /// Whether the link still stands.
+    package var isOpen: Bool { descriptor >= 0 }
 
     /// Starts a monitor at `path` for the service `name`. `runDirectory` is an open descriptor.
     package static func start(
@@ -80,20 +77,24 @@ package final class MonitorLink: EventHandler {
             Descriptor.close(null)
             Descriptor.close(pair[1])
         }
+        let pid: Int32
         do throws(SystemError) {
-            try children.start(
+            pid = try children.start(
                 path, arguments: ["gr-monitor", id, name], environment: [],
                 descriptors: [null, null, 2, pair[1], runDirectory], ended: { _ in })
         } catch {
             Descriptor.close(pair[0])
             throw error
         }
-        return try MonitorLink(pair[0], id: id, on: reactor)
+        let link = try MonitorLink(pair[0], id: id, children: children, on: reactor)
+        // Our child, not reaped before this turn ends: the number is its own.
+        link.monitorDescriptor = max(-1, cepoll_pidfd_open(pid))
+        return link
     }
 
     /// Connects to a monitor that outlived an earlier daemon. It greets first.
     package static func connect(
-        id: String, runDirectory: Int32, on reactor: Reactor
+        id: String, runDirectory: Int32, children: ChildProcesses, on reactor: Reactor
     ) throws(SystemError) -> MonitorLink {
         // By way of the open directory: a long home path does not fit into a socket address.
         let path = "/proc/self/fd/\(runDirectory)/\(id).sock"
@@ -108,53 +109,57 @@ package final class MonitorLink: EventHandler {
             Descriptor.close(descriptor)
             throw SystemError("connect", result)
         }
-        return try MonitorLink(descriptor, id: id, on: reactor)
+        return try MonitorLink(descriptor, id: id, children: children, on: reactor)
     }
 
-    // MARK: Commands
+    // MARK: Sending
 
-    /// Starts the program; answered by `spawned` or `failed`.
-    package func run(name: String, _ start: ProgramStart) {
-        let fields = [
-            "\(MONITOR_PROTOCOL_VERSION)", name, start.shell, start.command, start.directory,
-            start.logPath, start.umask,
-        ]
-        send(MonitorMessage.encode(MONITOR_RUN, fields + start.environment))
-    }
-
-    /// Stops the whole tree; answered by `exited` and `empty`.
-    package func stop(grace: Duration) {
-        send(MonitorMessage.encode(MONITOR_STOP, ["\(max(0, grace.inMilliseconds))"]))
-    }
-
-    /// The program passed its ready check.
-    package func markReady() { send(MonitorMessage.encode(MONITOR_READY, [])) }
-
-    /// The exit is known: the monitor removes its files and ends when its tree is empty.
-    package func collected() { send(MonitorMessage.encode(MONITOR_COLLECTED, [])) }
-
-    private func send(_ bytes: [UInt8]) {
+    /// Sends one message; the descriptors are owned by somebody else and only lent.
+    func send(_ bytes: [UInt8], lending descriptors: [Int32] = []) {
         guard descriptor >= 0 else { return }
-        // A daemon sends a handful of messages in a monitor's life.
-        guard unsent.isEmpty, unsent.count < 16 else { return unsent.append(bytes) }
-        let moved = unsafe bytes.withUnsafeBufferPointer {
-            unsafe cepoll_send_message(descriptor, $0.baseAddress, $0.count, nil, 0)
+        if unsent.isEmpty {
+            switch pass(bytes, descriptors) {
+            case .passed: return
+            case .broken: return lose()
+            case .full: try? reactor.change(registration, [.readable, .writable])
+            }
         }
-        guard moved < 0 else { return }
-        guard SystemError("send", moved).kind == .wouldBlock else { return lose() }
-        unsent.append(bytes)
-        try? reactor.change(registration, [.readable, .writable])
+        guard unsent.count < MonitorLink.unsentMost else { return lose() }
+        // The lender may close its own before the socket takes them.
+        unsent.append((bytes, descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 0) }))
     }
 
-    // MARK: Messages
+    private enum Passing { case passed, full, broken }
+
+    private func pass(_ bytes: [UInt8], _ descriptors: [Int32]) -> Passing {
+        let moved = unsafe bytes.withUnsafeBufferPointer { bytes in
+            unsafe descriptors.withUnsafeBufferPointer { descriptors in
+                unsafe cepoll_send_message(
+                    descriptor, bytes.baseAddress, bytes.count, descriptors.baseAddress,
+                    Int32(descriptors.count))
+            }
+        }
+        guard moved < 0 else { return .passed }
+        return SystemError("send", moved).kind == .wouldBlock ? .full : .broken
+    }
+
+    private func sendWaiting() {
+        while let first = unsent.first {
+            switch pass(first.bytes, first.descriptors) {
+            case .full: return
+            case .broken: return lose()
+            case .passed:
+                for descriptor in first.descriptors { Descriptor.close(descriptor) }
+                unsent.removeFirst()
+            }
+        }
+        try? reactor.change(registration, .readable)
+    }
+
+    // MARK: Receiving
 
     package func ready(_ mask: EventMask) {
-        if mask.contains(.writable) {
-            let waiting = unsent
-            unsent = []
-            try? reactor.change(registration, .readable)
-            for bytes in waiting { send(bytes) }
-        }
+        if mask.contains(.writable) { sendWaiting() }
         guard !mask.isDisjoint(with: [.readable, .hangUp, .error]) else { return }
         for _ in 0..<16 where descriptor >= 0 {
             guard receive() else { return }
@@ -164,7 +169,7 @@ package final class MonitorLink: EventHandler {
     /// Takes one message; false when there is none.
     private func receive() -> Bool {
         var bytes = [UInt8](repeating: 0, count: 4_096)
-        var descriptors: [Int32] = [-1, -1]
+        var descriptors = [Int32](repeating: -1, count: MonitorLink.descriptorsMost)
         var count = Int32(descriptors.count)
         let moved = unsafe bytes.withUnsafeMutableBufferPointer { bytes in
             unsafe descriptors.withUnsafeMutableBufferPointer { descriptors in
@@ -177,28 +182,70 @@ package final class MonitorLink: EventHandler {
             if !blocked { lose() }
             return false
         }
+        // Whatever it said, it lives.
+        reactor.timers.cancel(watchdog)
         let message = MonitorMessage(Array(bytes.prefix(moved)))
         keep(Array(descriptors.prefix(Int(count))), of: message)
-        if let message { delegate?.monitor(self, said: message) }
+        if let message { delegate?.monitor(self, said: exact(message)) }
         return true
     }
 
     private func keep(_ descriptors: [Int32], of message: MonitorMessage?) {
         switch message {
-        case .spawned, .greeting:
-            closeProgramDescriptors()
-            if descriptors.count > 0 { programDescriptor = descriptors[0] }
-            if descriptors.count > 1 { outputDescriptor = descriptors[1] }
+        case .spawned:
+            held.closeProgram()
+            held.take(descriptors, letters: "po")
+        case .held:
+            held.take(descriptors, letters: "llll")
+        case .greeting(let greeting):
+            speaksPing = greeting.version >= 2
+            if greeting.isAdopted { adopted = greeting.program }
+            held.closeProgram()
+            held.take(descriptors, letters: greeting.letters)
+            // The socket still stands, so the monitor lives, so the number is its own.
+            if monitorDescriptor < 0 {
+                monitorDescriptor = max(-1, cepoll_pidfd_open(greeting.monitorPid))
+            }
         default:
             for descriptor in descriptors { Descriptor.close(descriptor) }
         }
     }
 
-    private func closeProgramDescriptors() {
-        Descriptor.close(programDescriptor)
-        Descriptor.close(outputDescriptor)
-        programDescriptor = -1
-        outputDescriptor = -1
+    /// A monitor cannot wait for a program it took over; its parent, this daemon, can.
+    private func exact(_ message: MonitorMessage) -> MonitorMessage {
+        guard case .exitedUnknown(let requested, let forced, let endedAt) = message,
+            let program = adopted
+        else { return message }
+        children.reapAll()
+        switch children.ending(ofFollowed: program.pid) {
+        case .exited(let code):
+            return .exited(
+                ProgramExit(
+                    code: code, signal: nil, requested: requested, forced: false, endedAt: endedAt))
+        case .killed(let signal):
+            return .exited(
+                ProgramExit(
+                    code: nil, signal: signal, requested: requested,
+                    forced: forced && signal == SIGKILL, endedAt: endedAt))
+        case nil: return message
+        }
+    }
+
+    // MARK: The end of the link
+
+    /// Ends the monitor itself, which does not answer; its program is left to the next one.
+    func killMonitor() {
+        if monitorDescriptor >= 0 { _ = cepoll_pidfd_signal(monitorDescriptor, SIGKILL) }
+        lose()
+    }
+
+    func continueMonitor() {
+        if monitorDescriptor >= 0 { _ = cepoll_pidfd_signal(monitorDescriptor, SIGCONT) }
+    }
+
+    func follow(_ program: ProgramIdentity) {
+        adopted = program
+        children.follow(program.pid)
     }
 
     private func lose() {
@@ -207,33 +254,42 @@ package final class MonitorLink: EventHandler {
         delegate?.monitorLost(self)
     }
 
-    /// After the link was lost: watches the program itself, if it is known and can be. The link
-    /// gives its descriptors away.
-    package func orphan(
-        _ program: ProgramIdentity, logPath: String, ended: @escaping () -> Void
-    ) -> OrphanedProgram? {
-        guard programDescriptor >= 0 else { return nil }
-        let orphan = try? OrphanedProgram(
-            pid: program.pid, program: programDescriptor, output: outputDescriptor,
-            logPath: logPath, on: reactor, ended: ended)
-        if orphan != nil {
-            programDescriptor = -1
-            outputDescriptor = -1
-        }
-        return orphan
-    }
-
     /// Closes the link; the monitor and its program go on.
     private func disconnect() {
         guard descriptor >= 0 else { return }
+        reactor.timers.cancel(watchdog)
         reactor.deregister(registration)
         Descriptor.close(descriptor)
+        Descriptor.close(monitorDescriptor)
+        for message in unsent {
+            for descriptor in message.descriptors { Descriptor.close(descriptor) }
+        }
+        unsent = []
         descriptor = -1
+        monitorDescriptor = -1
     }
 
     /// Closes the link and what is known of the program.
     package func close() {
         disconnect()
-        closeProgramDescriptors()
+        if let adopted { children.unfollow(adopted.pid) }
+        held.closeProgram()
+        held.closeListeners()
+    }
+
+    /// After the link was lost: watches the program itself, if it is known and can be. The link
+    /// gives its descriptors away.
+    package func orphan(
+        _ program: ProgramIdentity, logPath: String, ended: @escaping () -> Void
+    ) -> OrphanedProgram? {
+        guard held.program >= 0 else { return nil }
+        let orphan = try? OrphanedProgram(
+            pid: program.pid, program: held.program, output: held.output,
+            logPath: logPath, on: reactor, ended: ended)
+        if orphan != nil {
+            held.program = -1
+            held.output = -1
+        }
+        return orphan
     }
 }

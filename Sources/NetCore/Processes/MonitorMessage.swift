@@ -66,6 +66,17 @@ package struct MonitorGreeting: Equatable, Sendable {
     package var isReady: Bool
     package var isStopping: Bool
     package var exit: ProgramExit?
+    /// Version of its protocol.
+    package var version: Int32
+    /// The port it holds.
+    package var heldPort: UInt16?
+    /// It will say when somebody waits at the held port.
+    package var isArmed: Bool
+    /// It took the program over from another monitor.
+    package var isAdopted: Bool
+    package var hasTerminal: Bool
+    /// Of the descriptors that came along.
+    var letters: String
 }
 
 /// A message from a monitor.
@@ -75,8 +86,16 @@ package enum MonitorMessage: Equatable, Sendable {
     /// The step that failed and its errno.
     case failed(step: String, code: Int32)
     case exited(ProgramExit)
+    /// A program that was taken over has ended, and nobody can say how.
+    case exitedUnknown(requested: Bool, forced: Bool, endedAt: Int64)
     /// Nothing lives below the monitor any more.
     case empty
+    /// The monitor listens on the port.
+    case held(port: UInt16)
+    /// Somebody waits at the held port; said once for each `arm`.
+    case connection
+    /// It lives; of interest to the link alone.
+    case pong
 
     /// Nil for what this daemon does not understand.
     init?(_ bytes: [UInt8]) {
@@ -96,9 +115,20 @@ package enum MonitorMessage: Equatable, Sendable {
             guard fields.count >= 2, let code = Int32(fields[1]) else { return nil }
             self = .failed(step: fields[0], code: code)
         case MONITOR_EXITED:
-            guard let exit = ProgramExit(fields: fields[...]) else { return nil }
-            self = .exited(exit)
+            if let exit = ProgramExit(fields: fields[...]) {
+                self = .exited(exit)
+            } else if fields.count >= 5, fields[0].isEmpty, let endedAt = Int64(fields[4]) {
+                self = .exitedUnknown(
+                    requested: fields[2] == "1", forced: fields[3] == "1", endedAt: endedAt)
+            } else {
+                return nil
+            }
         case MONITOR_EMPTY: self = .empty
+        case MONITOR_HELD:
+            guard let port = fields.first.flatMap({ UInt16($0) }) else { return nil }
+            self = .held(port: port)
+        case MONITOR_CONNECTION: self = .connection
+        case MONITOR_PONG: self = .pong
         default: return nil
         }
     }
@@ -115,10 +145,17 @@ package enum MonitorMessage: Equatable, Sendable {
         guard fields.count >= 10, let monitorPid = Int32(fields[3]),
             let state = MonitorGreeting.State(rawValue: fields[4])
         else { return nil }
+        // An older monitor says less, and sends the program's two descriptors if any.
+        let more = fields.dropFirst(15) + Array(repeating: "", count: 5)
+        let added = Array(more.prefix(5))
         return MonitorGreeting(
             id: fields[1], name: fields[2], monitorPid: monitorPid, state: state,
             program: program(fields[5...]), isReady: fields[8] == "1",
-            isStopping: fields[9] == "1", exit: ProgramExit(fields: fields.dropFirst(10)))
+            isStopping: fields[9] == "1", exit: ProgramExit(fields: fields.dropFirst(10)),
+            version: Int32(fields[0]) ?? 1,
+            heldPort: UInt16(added[0]).flatMap { $0 == 0 ? nil : $0 }, isArmed: added[1] == "1",
+            isAdopted: added[2] == "1", hasTerminal: added[3] == "1",
+            letters: fields.count > 19 ? added[4] : "po")
     }
 
     /// A message to a monitor: its type and its fields, each ended by NUL.

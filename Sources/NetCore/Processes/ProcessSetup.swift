@@ -10,6 +10,9 @@ package enum ProcessSetup {
     /// No core dump and no debugger of the same user: secrets are in memory.
     package static func harden() { _ = cepoll_harden_process() }
 
+    /// Programs whose monitor is killed become children of this process, not of init.
+    package static func adoptOrphans() { _ = cepoll_become_subreaper() }
+
     /// Raises the soft descriptor limit to the hard one; the answer is what children get back, and
     /// what is allowed now.
     package static func raiseDescriptorLimit() -> (previous: UInt64, now: UInt64) {
