@@ -190,6 +190,12 @@ int cepoll_pidfd_signal(int pidfd, int signal) {
     return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? -errno : 0;
 }
 
+int cepoll_pidfd_signal_group(int pidfd, int signal) {
+    // PIDFD_SIGNAL_PROCESS_GROUP, which the headers of Debian 12 do not have.
+    unsigned int flags = 1U << 2;
+    return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, flags) < 0 ? -errno : 0;
+}
+
 int cepoll_raise_descriptor_limit(uint64_t *previous, uint64_t *now) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)

@@ -149,6 +149,8 @@ int cepoll_pidfd_open(int pid);
 /// PR_SET_CHILD_SUBREAPER: orphaned descendants become our children.
 int cepoll_become_subreaper(void);
 int cepoll_pidfd_signal(int pidfd, int signal);
+/// Signals the process group of the process; -EINVAL before Linux 6.9.
+int cepoll_pidfd_signal_group(int pidfd, int signal);
 /// getrlimit/setrlimit of RLIMIT_NOFILE: raises the soft limit to the hard one.
 int cepoll_raise_descriptor_limit(uint64_t *previous, uint64_t *now);
 /// Non-dumpable (no core, /proc/PID owned by root) and a soft RLIMIT_CORE of 0.
@@ -170,6 +172,24 @@ int cepoll_sockdiag_listener(int netlink, const struct cepoll_address *address,
 /// The other end of the loopback connection accepted as `local` <- `peer`: 1 found, 0 none.
 int cepoll_sockdiag_peer(int netlink, const struct cepoll_address *local,
                          const struct cepoll_address *peer, struct cepoll_socket_owner *owner);
+
+// ---- who listens (socklist.c) -----------------------------------------------------------------
+
+/// A listening TCP socket.
+struct cepoll_listening {
+    struct cepoll_address address;
+    uint32_t uid;
+    uint32_t inode;
+    /// An IPv6 socket that takes no IPv4 connections.
+    uint8_t is_v6_only;
+};
+/// Asks for the listeners of a family, on one port or (0) on all. `netlink` is one of
+/// cepoll_sockdiag_open, used for nothing else; 0 or a negative errno.
+int cepoll_socklist_begin(int netlink, int family, uint16_t port, uint32_t sequence);
+/// The next piece of the answer to the question with that number: how many were written. To be
+/// called until `*is_last`. A piece has fewer than 512 sockets; what does not fit is left out.
+int cepoll_socklist_next(int netlink, uint32_t sequence, struct cepoll_listening *found,
+                         int capacity, int *is_last);
 
 // ---- faults (fault.c), debug builds only ------------------------------------------------------
 

@@ -196,7 +196,14 @@ package final class Daemon {
                 view: ServiceView(logPath: { home.logPath(service: $0) }),
                 background: background),
             resolve: ResolveRoute(registry: registry, on: reactor),
-            daemon: DaemonRoutes(reactor: reactor, server: { [weak self] in self?.server }))
+            daemon: DaemonRoutes(reactor: reactor, server: { [weak self] in self?.server }),
+            ports: PortRoutes(holders: makeHolders(registry), registry: registry))
+    }
+
+    private func makeHolders(_ registry: ServiceRegistry) -> PortHolders {
+        let holders = PortHolders(background: background, on: reactor)
+        holders.known = { [weak registry] in registry?.knownProcesses ?? PortScan.Known() }
+        return holders
     }
 
     private func serverOptions() -> HTTPServer.Options {

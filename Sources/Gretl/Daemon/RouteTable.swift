@@ -12,6 +12,7 @@ package struct Route: Sendable {
         case health, stats
         case listServices, registerService, getService, removeService, startService, stopService
         case resolve
+        case listPorts, getPort
     }
 
     package let method: HTTPMethod
@@ -33,6 +34,8 @@ package final class RouteTable {
         Route(method: .post, pattern: "/v1/services/{name}/start", id: .startService),
         Route(method: .post, pattern: "/v1/services/{name}/stop", id: .stopService),
         Route(method: .get, pattern: "/v1/resolve/{name}", id: .resolve),
+        Route(method: .get, pattern: "/v1/ports", id: .listPorts),
+        Route(method: .get, pattern: "/v1/ports/{port}", id: .getPort),
     ]
 
     let router = Router(
@@ -43,9 +46,13 @@ package final class RouteTable {
     private let services: ServiceRoutes
     let resolve: ResolveRoute
     private let daemon: DaemonRoutes
+    private let ports: PortRoutes
 
-    package init(services: ServiceRoutes, resolve: ResolveRoute, daemon: DaemonRoutes) {
+    package init(
+        services: ServiceRoutes, resolve: ResolveRoute, daemon: DaemonRoutes, ports: PortRoutes
+    ) {
         self.services = services
+        self.ports = ports
         self.resolve = resolve
         self.daemon = daemon
     }
@@ -62,6 +69,8 @@ package final class RouteTable {
         case .removeService: services.remove(exchange)
         case .startService: services.start(exchange)
         case .stopService: services.stop(exchange)
+        case .listPorts: ports.list(exchange)
+        case .getPort: ports.get(exchange)
         }
     }
 }

@@ -33,7 +33,9 @@ package struct StoragelessDaemon {
                 statistics: ProcessStatistics(background: background, on: reactor), view: view,
                 background: background),
             resolve: ResolveRoute(registry: registry, on: reactor),
-            daemon: DaemonRoutes(reactor: reactor, server: { nil }))
+            daemon: DaemonRoutes(reactor: reactor, server: { nil }),
+            ports: PortRoutes(
+                holders: PortHolders(background: background, on: reactor), registry: registry))
         application = Application(
             gate: Gate(Gate.Rules()), routes: routes, owners: nil, uid: 0)
     }

@@ -72,6 +72,24 @@ package final class ServiceRegistry {
     }
     package var count: Int { services.count }
 
+    /// The services registered on each port.
+    var ports: [Int: [Service]] {
+        let listening = services.values.filter { $0.spec.port != nil && !$0.isRemoved }
+        return Dictionary(grouping: listening) { $0.spec.port ?? 0 }
+    }
+
+    /// What tells the processes of services from others.
+    var knownProcesses: PortScan.Known {
+        var known = PortScan.Known()
+        for service in services.values {
+            if let pid = service.program?.pid { known.programs[pid] = service.name }
+            for id in [service.link?.id, service.strayIncarnation].compactMap({ $0 }) {
+                known.incarnations[id] = service.name
+            }
+        }
+        return known
+    }
+
     // MARK: Changes
 
     /// The name of a service other than `service` that is registered on its port.

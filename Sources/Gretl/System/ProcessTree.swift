@@ -49,7 +49,7 @@ package enum ProcessTree {
         return (ticks * perTick, pages * Int64(sysconf(Int32(_SC_PAGESIZE))))
     }
 
-    private static func children(of pid: Int32) -> [Int32] {
+    static func children(of pid: Int32) -> [Int32] {
         var found: [Int32] = []
         guard let tasks = unsafe opendir("/proc/\(pid)/task") else { return [] }
         defer { unsafe closedir(tasks) }

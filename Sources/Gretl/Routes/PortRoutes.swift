@@ -1,0 +1,94 @@
+// /v1/ports: who listens on this machine, and what can be done about it. Each handler decodes,
+// makes one call into the domain and encodes.
+
+package import NetCore
+
+/// Handlers of the port routes.
+@ReactorActor
+package struct PortRoutes {
+    let holders: PortHolders
+    let registry: ServiceRegistry
+
+    func list(_ exchange: Exchange) {
+        exchange.reply {
+            await APIError.catching { () async throws(APIError) in
+                let all = try await holders.all()
+                let ports = registry.ports
+                var json = JSONText(capacity: 160 * (all.count + 1))
+                json.beginObject()
+                json.key("ports")
+                json.beginArray()
+                for holder in all { write(holder, ports, into: &json) }
+                json.endArray()
+                json.endObject()
+                return Response(status: 200, body: json.bytes)
+            }
+        }
+    }
+
+    func get(_ exchange: Exchange) {
+        answer(exchange) { port throws(APIError) in
+            let found = try await holders.holders(of: port)
+            guard !found.isEmpty else { throw .nobodyListens(port) }
+            let ports = registry.ports
+            var json = JSONText()
+            json.beginObject()
+            json.field("port", port)
+            json.field("registered", ports[port] != nil)
+            json.key("holders")
+            json.beginArray()
+            for holder in found { write(holder, ports, into: &json) }
+            json.endArray()
+            json.endObject()
+            return Response(status: 200, body: json.bytes)
+        }
+    }
+
+    // MARK: Shared
+
+    /// One process that listens. `ports` are the services registered on each port.
+    private func write(
+        _ holder: PortHolder, _ ports: [Int: [Service]], into json: inout JSONText
+    ) {
+        let services = ports[holder.port] ?? []
+        json.beginObject()
+        json.field("port", holder.port)
+        json.field("addresses", holder.addresses)
+        json.field("pid", holder.pid)
+        json.field("program", holder.program)
+        json.field("uid", holder.uid)
+        // A service without a command is whoever listens there.
+        json.field("service", holder.service ?? services.first { $0.isExternal }?.name)
+        json.field("registered", !services.isEmpty)
+        json.field("isDocker", holder.isDocker)
+        json.endObject()
+    }
+
+    /// Answers a request about the port its path names.
+    private func answer(
+        _ exchange: Exchange,
+        _ operation: @escaping @Sendable @ReactorActor (Int) async throws(APIError) -> Response
+    ) {
+        let text = exchange.parameter(0) ?? ""
+        guard text.utf8.count <= 5, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            let port = Int(text), (1...65_535).contains(port)
+        else {
+            exchange.reply(
+                APIError.invalid(
+                    "the path does not name a port", hint: "a port is a number from 1 to 65535"
+                ).response)
+            return
+        }
+        exchange.reply {
+            await APIError.catching { () async throws(APIError) in try await operation(port) }
+        }
+    }
+}
+
+extension APIError {
+    static func nobodyListens(_ port: Int) -> APIError {
+        APIError(
+            .notFound, "nobody listens on port \(port)",
+            hint: "GET /v1/ports lists the ports somebody listens on")
+    }
+}
