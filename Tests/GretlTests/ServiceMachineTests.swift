@@ -1,5 +1,6 @@
-// Every pair of state and event of a service's life: the state after it and what has to be done.
-// The table is the specification in one screen; a pair that is missing fails.
+// What the life of a service looks like: every pair of state and event in one table, the actions of
+// the ways that matter, and the words of the API. That nothing forbidden can be reached at all is
+// ServiceMachineExplorationTests' part.
 
 import Gretl
 import NetCore
@@ -14,152 +15,193 @@ private func exit(_ code: Int32?, signal: Int32? = nil, requested: Bool = false)
 }
 
 private let grace = Duration.seconds(3)
-private let clearing = Action.stopTree(grace: .seconds(5))
+private let plan = ServiceMachine.Plan()
+private let onDemand = ServiceMachine.Plan(isOnDemand: true, heldPort: 1)
+private let known = ServiceMachine.Circumstances()
+private let start = Event.startRequested(plan)
+private let up = Event.spawned(needsProbe: false)
+private let crash = Event.exited(exit(1), isPortTaken: false)
+private let empty = Event.treeEmpty(known)
 
-/// A machine that has come to `state` the usual way.
+/// What leads to a state from the beginning.
+private func way(_ state: State) -> [Event] {
+    switch state {
+    case .stopped: []
+    case .failed: [start, .spawnFailed(known)]
+    case .arming: [.startRequested(onDemand)]
+    case .armed: [.startRequested(onDemand), .socketHeld]
+    case .awaitingPort: way(.backoff) + [.retryDue(plan)]
+    case .spawning: [start]
+    case .probing: [start, .spawned(needsProbe: true)]
+    case .running: [start, up]
+    case .stopping: [start, up, .stopRequested(grace: grace)]
+    case .restarting: [start, up, .restartRequested(plan, grace: grace)]
+    case .clearing: [start, up, crash]
+    case .backoff: [start, up, crash, empty]
+    }
+}
+
 private func machine(_ state: State) -> ServiceMachine {
     var machine = ServiceMachine()
-    let way: [Event] =
-        switch state {
-        case .stopped: []
-        case .failed: [.startRequested, .spawnFailed]
-        case .spawning: [.startRequested]
-        case .probing: [.startRequested, .spawned(needsProbe: true)]
-        case .running: [.startRequested, .spawned(needsProbe: false)]
-        case .stopping:
-            [.startRequested, .spawned(needsProbe: false), .stopRequested(grace: grace)]
-        case .clearing: [.startRequested, .spawned(needsProbe: false), .exited(exit(3))]
-        }
-    for event in way { _ = machine.handle(event) }
+    for event in way(state) { _ = machine.handle(event) }
     return machine
 }
 
-/// One event and what it does in each state, in the order of State.allCases.
-private struct Row {
-    let event: Event
-    let results: [(State, [Action])]
-}
-
-private let startFailed: [Action] = [
-    .endProbing, clearing, .answerStarts(.exitedBeforeReady),
-]
-private let emptied: [Action] = [
-    .endProbing, .collect, .answerStarts(.exitedBeforeReady), .answerStops,
-]
-private let lost: [Action] = [.endProbing, .answerStarts(.monitorFailed), .answerStops]
-private let cancelled: [Action] = [
-    .endProbing, .stopTree(grace: grace), .answerStarts(.stoppedBeforeReady),
-]
-private let stop = Action.stopTree(grace: grace)
-private let up: [Action] = [.markReady, .answerStarts(.running)]
-
-/// stopped, failed, spawning, probing, running, stopping, clearing.
-private let table: [Row] = [
-    Row(
-        event: .startRequested,
-        results: [
-            (.spawning, [.startMonitor]), (.spawning, [.startMonitor]), (.spawning, []),
-            (.probing, []), (.running, []), (.stopping, []), (.clearing, []),
-        ]),
-    Row(
-        event: .stopRequested(grace: grace),
-        results: [
-            (.stopped, [.answerStops]), (.failed, [.answerStops]), (.stopping, cancelled),
-            (.stopping, cancelled), (.stopping, [stop]), (.stopping, [stop]), (.clearing, [stop]),
-        ]),
-    Row(
-        event: .spawned(needsProbe: true),
-        results: [
-            (.stopped, []), (.failed, []), (.probing, [.beginProbing]), (.probing, []),
-            (.running, []), (.stopping, []), (.clearing, []),
-        ]),
-    Row(
-        event: .spawned(needsProbe: false),
-        results: [
-            (.stopped, []), (.failed, []), (.running, up), (.probing, []), (.running, []),
-            (.stopping, []), (.clearing, []),
-        ]),
-    Row(
-        event: .spawnFailed,
-        results: [
-            (.stopped, []), (.failed, []), (.failed, [.collect, .answerStarts(.spawnFailed)]),
-            (.probing, []), (.running, []), (.failed, [.collect, .answerStops]),
-            (.failed, [.collect, .answerStops]),
-        ]),
-    Row(
-        event: .probePassed,
-        results: [
-            (.stopped, []), (.failed, []), (.spawning, []), (.running, [.endProbing] + up),
-            (.running, []), (.stopping, []), (.clearing, []),
-        ]),
-    Row(
-        event: .exited(exit(1)),
-        results: [
-            (.stopped, []), (.failed, []), (.clearing, startFailed), (.clearing, startFailed),
-            (.clearing, [clearing]), (.stopping, []), (.clearing, []),
-        ]),
-    Row(
-        event: .treeEmpty,
-        results: [
-            (.stopped, []), (.failed, []), (.stopped, emptied), (.stopped, emptied),
-            (.stopped, emptied), (.stopped, emptied), (.failed, emptied),
-        ]),
-    Row(
-        event: .monitorVanished,
-        results: [
-            (.stopped, []), (.failed, []),
-            (.failed, [.answerStarts(.monitorFailed), .answerStops]), (.failed, lost),
-            (.failed, lost), (.stopped, lost), (.failed, lost),
-        ]),
-    Row(
-        event: .found(isReady: false, isStopping: false),
-        results: [
-            (.probing, [.beginProbing]), (.probing, [.beginProbing]), (.spawning, []),
-            (.probing, []), (.running, []), (.stopping, []), (.clearing, []),
-        ]),
-    Row(
-        event: .found(isReady: true, isStopping: false),
-        results: [
-            (.running, []), (.running, []), (.spawning, []), (.probing, []), (.running, []),
-            (.stopping, []), (.clearing, []),
-        ]),
-    Row(
-        event: .found(isReady: true, isStopping: true),
-        results: [
-            (.stopping, []), (.stopping, []), (.spawning, []), (.probing, []), (.running, []),
-            (.stopping, []), (.clearing, []),
-        ]),
+/// The state after each event, in the order of State.allCases; a dot where nothing changes.
+private let table: [(Event, String)] = [
+    // stopped failed arming armed awaitingPort spawning probing running stopping restarting
+    // clearing backoff
+    (start, "spawning spawning . . . . . . . . restarting awaitingPort"),
+    (
+        .restartRequested(plan, grace: grace),
+        "spawning spawning . restarting . restarting restarting restarting . . restarting "
+            + "awaitingPort"
+    ),
+    (
+        .stopRequested(grace: grace),
+        ". . stopping stopping stopped stopping stopping stopping . stopping stopping stopped"
+    ),
+    (.portFree, ". . . . spawning . . . . . . ."),
+    (.portTaken(known), ". . . . backoff . . . . . . ."),
+    (.retryDue(plan), ". . . . . . . . . . . awaitingPort"),
+    (.socketHeld, ". . armed . . . . . . . . ."),
+    (.connectionCame, ". . . spawning . . . . . . . ."),
+    (.spawned(needsProbe: true), ". . . . . probing . . . . . ."),
+    (up, ". . . . . running . . . . . ."),
+    (.spawnFailed(known), ". . failed . . failed . . stopped awaitingPort backoff ."),
+    (.probePassed, ". . . . . . running . . . . ."),
+    (crash, ". . . . . clearing clearing clearing . . . ."),
+    (empty, ". . failed backoff . backoff backoff backoff stopped awaitingPort backoff ."),
+    (
+        .monitorVanished(known),
+        ". . failed backoff . failed backoff backoff stopped awaitingPort backoff ."
+    ),
+    (
+        .found(.program(isReady: true), plan),
+        "running running . . running . . . . . . running"
+    ),
+    (.found(.stopping, plan), "stopping stopping . . stopping . . . . . . stopping"),
+    (.foundEnded(.unknown, plan, known), "backoff backoff . . . . . . . . . ."),
+    (.foundEnded(.reboot, plan, known), "stopped stopped . . . . . . . . . ."),
 ]
 
 @Suite struct ServiceMachineTests {
-    @Test func `Every event in every state does what the table says`() {
-        for row in table {
-            #expect(row.results.count == State.allCases.count)
-            for (state, wanted) in zip(State.allCases, row.results) {
+    @Test func `Every event in every state leads where the table says`() throws {
+        for (event, row) in table {
+            let wanted = row.split(separator: " ")
+            try #require(wanted.count == State.allCases.count, "\(event)")
+            for (state, word) in zip(State.allCases, wanted) {
                 var machine = machine(state)
-                #expect(machine.state == state)
-                let actions = machine.handle(row.event)
-                #expect(machine.state == wanted.0, "\(row.event) in \(state)")
-                #expect(actions == wanted.1, "\(row.event) in \(state)")
+                try #require(machine.state == state)
+                let actions = machine.handle(event)
+                let name = word == "." ? "\(state)" : String(word)
+                #expect("\(machine.state)" == name, "\(event) in \(state)")
+                // What says nothing here must not do anything either; requests are answered.
+                if word == ".", !Self.isRequest(event) {
+                    #expect(actions == [], "\(event) in \(state)")
+                }
             }
         }
     }
 
-    @Test func `Whoever waits is answered when nothing is alive any more`() {
-        // From any state, every event that ends the life answers both kinds of waiters.
-        for state in State.allCases {
-            for event in [Event.treeEmpty, .monitorVanished] {
-                var machine = machine(state)
-                guard machine.isAlive else { continue }
-                let actions = machine.handle(event)
-                #expect(!machine.isAlive, "\(event) in \(state)")
-                #expect(actions.contains(.answerStops), "\(event) in \(state)")
-                #expect(
-                    actions.contains {
-                        if case .answerStarts = $0 { true } else { false }
-                    }, "\(event) in \(state)")
+    private static func isRequest(_ event: ServiceMachine.Event) -> Bool {
+        switch event {
+        case .startRequested, .restartRequested, .stopRequested, .exited: true
+        default: false
+        }
+    }
+
+    /// The actions of the last of `events`.
+    private func last(_ events: [Event]) -> [ServiceMachine.Action] {
+        var machine = ServiceMachine()
+        return events.reduce([]) { machine.handle($1) }
+    }
+
+    @Test func `An exit before it is ready is answered at once, unless the port may be the reason`()
+    {
+        let stop = Action.stopTree(grace: .seconds(5), keepsSocket: false)
+        let ending = Action.publishEnded(.exit(exit(1)))
+        #expect(
+            last(way(.probing) + [crash])
+                == [.endProbing, ending, .answerStarts(.exitedBeforeReady), stop])
+        let taken = Event.exited(exit(1), isPortTaken: true)
+        #expect(last(way(.probing) + [taken]) == [.endProbing, ending, stop])
+        var lost = known
+        lost.isPortTaken = true
+        #expect(last(way(.probing) + [taken, .treeEmpty(lost)]).last == .answerStarts(.portTaken))
+        #expect(
+            last(way(.probing) + [taken, empty]).last == .answerStarts(.exitedBeforeReady))
+    }
+
+    @Test func `A stop is told to those who wait for the start before anything ends`() {
+        for state in [State.spawning, .probing] {
+            let actions = last(way(state) + [.stopRequested(grace: grace)])
+            #expect(
+                actions == [
+                    .endProbing, .answerStarts(.stoppedBeforeReady),
+                    .stopTree(grace: grace, keepsSocket: false),
+                ])
+        }
+        #expect(
+            last(way(.backoff) + [.stopRequested(grace: grace)])
+                == [.endWait, .answerStarts(.stoppedBeforeReady), .answerStops])
+    }
+
+    @Test func `An intended restart is told as a stop and starts without a pause`() {
+        let end = Event.exited(exit(nil, signal: 9, requested: true), isPortTaken: false)
+        let actions = last(way(.restarting) + [end, empty])
+        #expect(actions == [.endProbing, .collect(keepsSocket: false), .awaitPort])
+        var machine = machine(.restarting)
+        for event in [end, empty, .portFree] { _ = machine.handle(event) }
+        #expect(machine.counter == RestartCounter())
+        #expect(!machine.isAutomatic)
+        #expect(machine.state == .spawning)
+    }
+
+    @Test func `What failed before does not count once somebody asks`() {
+        var machine = ServiceMachine()
+        _ = machine.handle(start)
+        for _ in 0..<9 {
+            for event in [up, crash, empty, .retryDue(plan), .portFree] {
+                _ = machine.handle(event)
             }
         }
+        #expect(machine.counter.failures == 9)
+        #expect(machine.state == .spawning)
+        _ = machine.handle(start)
+        for event in [up, crash] { _ = machine.handle(event) }
+        #expect(
+            machine.handle(empty) == [
+                .endProbing, .collect(keepsSocket: false),
+                .scheduleRetry(after: .milliseconds(250)), .answerStarts(.exitedBeforeReady),
+            ])
+    }
+
+    @Test func `A held socket outlives the program, and goes with the stop`() {
+        let held = ServiceMachine.Plan(heldPort: 1)
+        let life: [Event] = [.startRequested(held), .socketHeld, up]
+        let crashed = last(life + [crash, empty])
+        #expect(crashed.contains(.collect(keepsSocket: true)))
+        let restarted = last(life + [.restartRequested(held, grace: grace)])
+        #expect(restarted.contains(.stopTree(grace: grace, keepsSocket: true)))
+        let moved = last(life + [.restartRequested(.init(heldPort: 2), grace: grace)])
+        #expect(moved.contains(.stopTree(grace: grace, keepsSocket: false)))
+        let stopped = last(life + [.stopRequested(grace: grace)])
+        #expect(stopped.contains(.stopTree(grace: grace, keepsSocket: false)))
+        #expect(last(life + [crash, empty, .retryDue(held)]) == [.startMonitor])
+        let waiting = last(life + [crash, empty, .stopRequested(grace: grace)])
+        #expect(waiting.last == .stopTree(grace: .zero, keepsSocket: false))
+    }
+
+    @Test func `An on-demand service is armed again behind its program`() {
+        var machine = machine(.armed)
+        let clean = Event.exited(exit(0), isPortTaken: false)
+        for event in [.connectionCame, up, clean, empty, .retryDue(onDemand)] {
+            _ = machine.handle(event)
+        }
+        #expect(machine.state == .arming)
+        #expect(machine.handle(.socketHeld) == [.answerStarts(.armed)])
+        #expect(machine.state == .armed)
     }
 
     @Test func `A wanted end, code zero and TERM are no failure, everything else is`() {
@@ -170,9 +212,9 @@ private let table: [Row] = [
             (exit(nil, signal: 9, requested: true), .stopped),
         ]
         for (end, state) in ends {
-            var lived = machine(.running)
-            _ = lived.handle(.exited(end))
-            _ = lived.handle(.treeEmpty)
+            var lived = ServiceMachine()
+            _ = lived.handle(.startRequested(.init(restart: .never)))
+            for event in [up, .exited(end, isPortTaken: false), empty] { _ = lived.handle(event) }
             #expect(lived.state == state, "\(end)")
             #expect(lived.lastExit == end)
             var recovered = ServiceMachine()
@@ -187,7 +229,7 @@ private let table: [Row] = [
             var machine = machine(state)
             let before = machine
             machine.recover(exit(9))
-            #expect((machine == before) == before.isAlive, "\(state)")
+            #expect((machine == before) == !before.isIdle, "\(state)")
         }
     }
 
@@ -202,26 +244,21 @@ private let table: [Row] = [
         }
     }
 
-    @Test func `An exit nobody saw is unknown and never that of the program before`() {
-        for last in [State.probing, .running, .stopping] {
-            var machine = machine(.clearing)
-            _ = machine.handle(.treeEmpty)
-            #expect(machine.lastExit == exit(3))
-            _ = machine.handle(.startRequested)
-            _ = machine.handle(.spawned(needsProbe: last == .probing))
-            if last == .stopping { _ = machine.handle(.stopRequested(grace: grace)) }
-            #expect(machine.state == last)
-            _ = machine.handle(.treeEmpty)
-            #expect(machine.lastExit == nil, "\(last)")
+    @Test func `An exit nobody saw is unknown, counts as a failure and is told as neither`() {
+        for state in [State.probing, .running] {
+            var machine = machine(state)
+            let actions = machine.handle(empty)
+            #expect(actions.contains(.publishEnded(.unknown)), "\(state)")
+            #expect(machine.lastExit == nil)
+            #expect(machine.state == .backoff)
         }
     }
 
     @Test func `A program that could not be started has no exit`() {
-        for failure in [Event.spawnFailed, .monitorVanished] {
-            var machine = machine(.clearing)
-            _ = machine.handle(.treeEmpty)
-            _ = machine.handle(.startRequested)
-            _ = machine.handle(failure)
+        for failure in [Event.spawnFailed(known), .monitorVanished(known)] {
+            var machine = machine(.backoff)
+            #expect(machine.lastExit == exit(1))
+            for event in [start, .portFree, failure] { _ = machine.handle(event) }
             #expect(machine.state == .failed)
             #expect(machine.lastExit == nil, "\(failure)")
         }
@@ -231,7 +268,8 @@ private let table: [Row] = [
         let words = State.allCases.map { machine($0).status }
         #expect(
             words == [
-                "stopped", "failed", "starting", "starting", "running", "stopping", "stopping",
+                "stopped", "failed", "starting", "armed", "backoff", "starting", "starting",
+                "running", "stopping", "stopping", "stopping", "backoff",
             ])
     }
 }

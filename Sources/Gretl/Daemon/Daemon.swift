@@ -104,6 +104,7 @@ package final class Daemon {
         let supervisor = Supervisor(
             on: reactor, children: children, owners: owners, environment: makeEnvironment())
         self.supervisor = supervisor
+        supervisor.background = background
         let database = try await openDatabase()
         supervisor.exits = ExitStore(database)
         supervisor.output = ServiceOutput(background: background)
@@ -121,6 +122,7 @@ package final class Daemon {
         await recovery.run(RunFiles.scan(home.runPath))
         guard !isStopping else { return }
         try listen(registry, supervisor, owners)
+        supervisor.open()
         Log.shared.info(
             "started",
             ["version": Version.text, "services": registry.count, "running": recovery.found])
@@ -139,13 +141,18 @@ package final class Daemon {
     private func makeEnvironment() -> SupervisorEnvironment {
         let environment = Terminal.environment()
         let home = home
-        return SupervisorEnvironment(
+        var made = SupervisorEnvironment(
             monitorPath: "\(ProcessFacts.executableFolder())/gr-monitor",
             runDirectory: home.runFolder, logPath: { home.logPath(service: $0) },
             umask: String(home.inheritedUmask, radix: 8),
             shell: environment["SHELL"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/bin/sh",
             homeDirectory: environment["HOME"] ?? "/",
             inherited: InheritedEnvironment.filter(environment), daemonURL: "")
+        // Tests cannot wait for the minutes it takes to give up.
+        if let pause = environment["GR_RESTART_PAUSE_MS"].flatMap({ Int($0) }), pause > 0 {
+            made.firstDelay = .milliseconds(min(pause, 30_000))
+        }
+        return made
     }
 
     private func openDatabase() async throws(StartFailure) -> Database {

@@ -11,6 +11,7 @@ package struct Route: Sendable {
     package enum ID: Sendable, BitwiseCopyable, CaseIterable {
         case health, stats
         case listServices, registerService, getService, removeService, startService, stopService
+        case restartService
         case resolve
         case listPorts, getPort
     }
@@ -33,6 +34,7 @@ package final class RouteTable {
         Route(method: .delete, pattern: "/v1/services/{name}", id: .removeService),
         Route(method: .post, pattern: "/v1/services/{name}/start", id: .startService),
         Route(method: .post, pattern: "/v1/services/{name}/stop", id: .stopService),
+        Route(method: .post, pattern: "/v1/services/{name}/restart", id: .restartService),
         Route(method: .get, pattern: "/v1/resolve/{name}", id: .resolve),
         Route(method: .get, pattern: "/v1/ports", id: .listPorts),
         Route(method: .get, pattern: "/v1/ports/{port}", id: .getPort),
@@ -71,6 +73,7 @@ package final class RouteTable {
         case .stopService: services.stop(exchange)
         case .listPorts: ports.list(exchange)
         case .getPort: ports.get(exchange)
+        case .restartService: services.restart(exchange)
         }
     }
 }

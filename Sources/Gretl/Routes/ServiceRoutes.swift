@@ -1,5 +1,5 @@
-// /v1/services: list, get, register, start, stop, unregister. Each handler decodes, makes one call
-// into the domain and encodes.
+// /v1/services: list, get, register, start, stop, restart, unregister. Each handler decodes, makes
+// one call into the domain and encodes.
 
 package import NetCore
 
@@ -55,18 +55,37 @@ package struct ServiceRoutes {
 
     func start(_ exchange: Exchange) {
         let timeout = exchange.query("timeout")
+        let onTimeout = exchange.query("onTimeout")
         answer(exchange) { name throws(APIError) in
             let service = try registry.get(name)
             let milliseconds = try QueryNumber.milliseconds("timeout", timeout, default: 30_000)
-            try await supervisor.start(service, timeout: milliseconds)
-            var json = JSONText()
-            json.beginObject()
-            json.field("name", service.name)
-            json.field("status", registry.status(of: service))
-            json.field("pid", service.program?.pid)
-            json.endObject()
-            return Response(status: 200, body: json.bytes)
+            let stopsLate = try QueryWord.onTimeout(onTimeout)
+            try await supervisor.start(service, timeout: milliseconds, stopsLate: stopsLate)
+            return started(service)
         }
+    }
+
+    func restart(_ exchange: Exchange) {
+        let timeout = exchange.query("timeout")
+        let grace = exchange.query("grace")
+        answer(exchange) { name throws(APIError) in
+            let service = try registry.get(name)
+            try await supervisor.restart(
+                service,
+                grace: try QueryNumber.milliseconds("grace", grace, default: 5_000),
+                timeout: try QueryNumber.milliseconds("timeout", timeout, default: 30_000))
+            return started(service)
+        }
+    }
+
+    private func started(_ service: Service) -> Response {
+        var json = JSONText()
+        json.beginObject()
+        json.field("name", service.name)
+        json.field("status", registry.status(of: service))
+        json.field("pid", service.program?.pid)
+        json.endObject()
+        return Response(status: 200, body: json.bytes)
     }
 
     func stop(_ exchange: Exchange) {
@@ -168,6 +187,19 @@ extension APIError {
         _ operation: @ReactorActor () async throws(APIError) -> Response
     ) async -> Response {
         do throws(APIError) { return try await operation() } catch { return error.response }
+    }
+}
+
+/// Words in queries.
+package enum QueryWord {
+    /// What becomes of a program that is not ready in time; true: it is stopped.
+    static func onTimeout(_ text: String?) throws(APIError) -> Bool {
+        switch text {
+        case nil, "leave": false
+        case "stop": true
+        default:
+            throw .invalid("'onTimeout' is neither leave nor stop", hint: "leave is the default")
+        }
     }
 }
 

@@ -18,7 +18,7 @@ extension Supervisor {
             service.failure = "\(environment.monitorPath): \(error)"
             Log.shared.error("a monitor could not be started", ["reason": "\(error)"])
             RunFiles.removeIntent(id, in: environment.runDirectory)
-            apply(.monitorVanished, to: service)
+            apply(.monitorVanished(circumstances(of: service)), to: service)
         }
     }
 
@@ -36,7 +36,25 @@ extension Supervisor {
         attach(link, to: service)
         service.program = program
         service.live = service.spec
-        apply(.found(isReady: isReady, isStopping: isStopping), to: service)
+        // As if it had become ready now: it is not known since when it is.
+        service.readySince = isReady ? reactor.now : nil
+        apply(
+            .found(isStopping ? .stopping : .program(isReady: isReady), service.spec.plan),
+            to: service)
+    }
+
+    /// Takes back a monitor whose program has ended: what that left behind has to go too.
+    func takeBack(_ link: MonitorLink, endedWith exit: ProgramExit, of service: Service) {
+        attach(link, to: service)
+        let isNew = service.machine.lastExit != exit
+        apply(.found(.ended(exit, isNew: isNew), service.spec.plan), to: service)
+    }
+
+    /// Takes in how a program ended that neither monitor nor daemon outlived.
+    func foundExit(_ exit: ProgramExit, of service: Service) {
+        guard service.machine.lastExit != exit else { return }
+        apply(
+            .foundEnded(.exit(exit), service.spec.plan, circumstances(of: service)), to: service)
     }
 
     /// Takes back a program that lost its monitor and its daemon. False when it has ended.
@@ -57,7 +75,7 @@ extension Supervisor {
             pid: stray.pid, startTime: stray.startTime,
             startedAt: ProcessFacts.startedAt(ticks: stray.startTime))
         service.live = service.spec
-        apply(.found(isReady: false, isStopping: false), to: service)
+        apply(.found(.program(isReady: false), service.spec.plan), to: service)
         return true
     }
 
@@ -68,8 +86,9 @@ extension Supervisor {
         link.stop(grace: .zero)
     }
 
-    private func spawned(_ program: ProgramIdentity, of service: Service) {
+    func spawned(_ program: ProgramIdentity, of service: Service) {
         service.program = program
+        service.spawnedAt = reactor.now
         if let link = service.link { RunFiles.removeIntent(link.id, in: environment.runDirectory) }
         let spec = service.reachable
         apply(.spawned(needsProbe: spec.port != nil || spec.ready != nil), to: service)
@@ -87,7 +106,7 @@ extension Supervisor {
         case "log": service.failure = "its log \(environment.logPath(service.name)): \(reason)"
         default: service.failure = "\(step): \(reason)"
         }
-        apply(.spawnFailed, to: service)
+        apply(.spawnFailed(circumstances(of: service)), to: service)
     }
 }
 
@@ -102,8 +121,10 @@ extension Supervisor: MonitorLinkDelegate {
         switch message {
         case .spawned(let program): spawned(program, of: service)
         case .failed(let step, let code): spawnFailed(step, code, of: service)
-        case .exited(let exit): apply(.exited(exit), to: service)
-        case .empty: apply(.treeEmpty, to: service)
+        case .exited(let exit):
+            markEnd(service)
+            apply(.exited(exit, isPortTaken: isPortLost(service)), to: service)
+        case .empty: apply(.treeEmpty(circumstances(of: service)), to: service)
         // Only a monitor that was found again greets, and Recovery listens to that.
         case .greeting: break
         case .exitedUnknown, .held, .connection, .pong: break
@@ -139,6 +160,7 @@ extension Supervisor: MonitorLinkDelegate {
 
     private func programVanished(_ service: Service) {
         service.failure = "its monitor was killed; the exit of the program is unknown"
+        let known = circumstances(of: service)
         if let id = service.strayIncarnation {
             RunFiles.removeAll(id, in: environment.runDirectory)
         }
@@ -146,7 +168,7 @@ extension Supervisor: MonitorLinkDelegate {
         service.orphan = nil
         service.program = nil
         service.live = nil
-        apply(.monitorVanished, to: service)
+        apply(.monitorVanished(known), to: service)
     }
 }
 
@@ -155,6 +177,7 @@ extension Supervisor: MonitorLinkDelegate {
 // A spawn costs about half a millisecond: a hundred at once would hold up every client.
 extension Supervisor: DeferredHandler {
     package func runDeferred() {
+        guard isOpen else { return }
         for _ in 0..<Limits.spawnsPerTurn where !spawning.isEmpty {
             startMonitor(spawning.removeFirst())
         }

@@ -21,6 +21,8 @@ package final class Recovery {
     private var deadline = Instant.distantFuture
     /// When a monitor that never showed up is forgotten.
     private var giveUp = Instant.distantFuture
+    /// Incarnations without a monitor.
+    private var records: [RunFiles.Found] = []
     /// Programs without a monitor, once they were looked for.
     private var strays: [String: StrayProgram]?
     /// Programs taken back.
@@ -58,15 +60,22 @@ package final class Recovery {
                 expect(file)
                 continue
             }
-            readRecord(file)
+            records.append(file)
         }
-        guard !waiting.isEmpty || !intents.isEmpty else { return }
+        guard !waiting.isEmpty || !intents.isEmpty else { return readRecords() }
         deadline = reactor.now + (intents.isEmpty ? Recovery.patience : Recovery.intentPatience)
         giveUp = reactor.now + Recovery.intentMost
         await withCheckedContinuation { continuation in
             self.continuation = continuation
             schedule(after: intents.isEmpty ? Recovery.patience : Recovery.lookOften)
         }
+        readRecords()
+    }
+
+    /// After those who live have greeted: of a service that runs, an older record says nothing.
+    private func readRecords() {
+        for file in records { readRecord(file) }
+        records = []
     }
 
     private func expect(_ file: RunFiles.Found) {
@@ -90,8 +99,7 @@ package final class Recovery {
         if let exit = Recovery.exit(fields), let name = fields["name"].flatMap(Recovery.decoded),
             let service = registry.find(name)
         {
-            service.machine.recover(exit)
-            supervisor.changed(service)
+            supervisor.foundExit(exit, of: service)
             supervisor.keepExit(of: service) { [runDirectory] in
                 RunFiles.removeAll(file.id, in: runDirectory)
             }
@@ -143,9 +151,8 @@ package final class Recovery {
                 link, program, of: service, isReady: greeting.isReady,
                 isStopping: greeting.isStopping)
         case .exited, .empty:
-            if let exit = greeting.exit { service.machine.recover(exit) }
-            supervisor.keepExit(of: service) { [supervisor] in supervisor.discard(link) }
-            supervisor.changed(service)
+            guard let exit = greeting.exit else { return supervisor.discard(link) }
+            supervisor.takeBack(link, endedWith: exit, of: service)
         }
     }
 

@@ -22,7 +22,21 @@ package final class Service {
     package internal(set) var failure: String?
     /// The last look of the ready check that failed.
     package internal(set) var lastProbe: String?
+    /// Something odd about the program that runs, in words.
+    package internal(set) var notice: String?
     var check: ReadyCheck?
+    /// The pause before the next start, or the wait for its port.
+    var wait: RestartWait?
+    /// When it is tried again, in milliseconds since 1970.
+    package internal(set) var nextTry: Int64?
+    /// Starts nobody asked for since the last one somebody did.
+    package internal(set) var restarts = 0
+    var spawnedAt: Instant?
+    var readySince: Instant?
+    /// How long the program that ended had been ready.
+    var readyFor = Duration.zero
+    /// The program ended shortly after its start.
+    var endedSoon = false
     var starts: [StartWaiter] = []
     var stops: [CheckedContinuation<Void, Never>] = []
     /// Whether somebody listens on the port of a service that others run, and when that was seen.
@@ -39,5 +53,5 @@ package final class Service {
     /// What clients reach: the running incarnation's spec, else the registered one.
     package var reachable: ServiceSpec { live ?? spec }
     /// Somebody else runs it.
-    package var isExternal: Bool { spec.command == nil && !machine.isAlive }
+    package var isExternal: Bool { spec.command == nil && machine.isIdle }
 }

@@ -1,15 +1,22 @@
-// The life of one service as a pure state machine: event in, actions out, no I/O, no clock. Every
-// pair of state and event is written down. The Supervisor executes the actions.
+// The life of one service as a pure state machine: event in, actions out, no I/O, no clock, no
+// chance. The states and words are here, every pair of state and event in ServiceTransitions.swift.
+// The Supervisor executes the actions.
 
 package import NetCore
 
 /// Where a service is in its life, and what has to happen next.
-package struct ServiceMachine: Equatable, Sendable {
-    package enum State: Equatable, Sendable, CaseIterable {
+package struct ServiceMachine: Hashable, Sendable {
+    package enum State: Hashable, Sendable, CaseIterable {
         /// Nothing runs; the last end, if any, was wanted or clean.
         case stopped
-        /// Nothing runs; the last program crashed or could not be started.
+        /// Nothing runs; the last program crashed or could not be started, and is not tried again.
         case failed
+        /// A monitor is told to listen on the port of an on-demand service.
+        case arming
+        /// It listens; the first connection starts the program.
+        case armed
+        /// Before a start that nobody checked the port for: somebody may still hold it.
+        case awaitingPort
         /// The monitor is told to start the program.
         case spawning
         /// The program runs; its ready check has not passed.
@@ -18,211 +25,180 @@ package struct ServiceMachine: Equatable, Sendable {
         case running
         /// A stop was asked for; the tree below the monitor is not empty yet.
         case stopping
+        /// As stopping, and then it is started again.
+        case restarting
         /// The program ended by itself; what it left behind is being stopped.
         case clearing
+        /// It ended and is started again after a pause.
+        case backoff
     }
 
-    package enum Event: Equatable, Sendable {
-        case startRequested
+    /// What a start goes by, from the spec as it is then.
+    package struct Plan: Hashable, Sendable {
+        package var restart = RestartPolicy.onFailure
+        package var isOnDemand = false
+        /// The port a monitor listens on for the program, nil when the program opens its own.
+        package var heldPort: Int?
+
+        package init(
+            restart: RestartPolicy = .onFailure, isOnDemand: Bool = false, heldPort: Int? = nil
+        ) {
+            self.restart = restart
+            self.isOnDemand = isOnDemand
+            self.heldPort = heldPort
+        }
+    }
+
+    /// What is known outside at the end of a program.
+    package struct Circumstances: Hashable, Sendable {
+        /// How long it had been ready.
+        package var readyFor = Duration.zero
+        /// It ended soon after its start, and somebody else listens on its port.
+        package var isPortTaken = false
+        /// See RestartCounter.End.
+        package var jitter = 1_000
+        /// The first pause; shorter in tests.
+        package var shortest = RestartCounter.firstDelay
+
+        package init(readyFor: Duration = .zero, isPortTaken: Bool = false, jitter: Int = 1_000) {
+            self.readyFor = readyFor
+            self.isPortTaken = isPortTaken
+            self.jitter = jitter
+        }
+    }
+
+    /// How a program ended.
+    package enum Ending: Hashable, Sendable {
+        case exit(ProgramExit)
+        /// Nobody saw it.
+        case unknown
+        case reboot
+    }
+
+    /// What is left of the program of an earlier daemon.
+    package enum Found: Hashable, Sendable {
+        case program(isReady: Bool)
+        case stopping
+        case armed
+        /// The program has ended, its monitor still lives. `isNew`: no daemon has told of it.
+        case ended(ProgramExit, isNew: Bool)
+    }
+
+    package enum Event: Hashable, Sendable {
+        case startRequested(Plan)
+        case restartRequested(Plan, grace: Duration)
         case stopRequested(grace: Duration)
+        /// Nobody listens on the port (any more).
+        case portFree
+        /// Somebody listens there, and goes on doing so.
+        case portTaken(Circumstances)
+        /// The monitor listens for the program.
+        case socketHeld
+        /// Somebody connected to the held socket.
+        case connectionCame
         /// The program runs; `needsProbe` says whether readiness has to be found out.
         case spawned(needsProbe: Bool)
-        case spawnFailed
+        case spawnFailed(Circumstances)
         case probePassed
-        case exited(ProgramExit)
-        case treeEmpty
+        /// `isPortTaken`: as in Circumstances.
+        case exited(ProgramExit, isPortTaken: Bool)
+        case treeEmpty(Circumstances)
         /// The monitor is gone and nothing is known of a program.
-        case monitorVanished
-        /// A monitor of an earlier daemon: its program runs.
-        case found(isReady: Bool, isStopping: Bool)
+        case monitorVanished(Circumstances)
+        /// The pause is over.
+        case retryDue(Plan)
+        /// A monitor of an earlier daemon lives.
+        case found(Found, Plan)
+        /// Program and monitor of an earlier daemon have ended.
+        case foundEnded(Ending, Plan, Circumstances)
     }
 
-    package enum Action: Equatable, Sendable {
+    package enum Action: Hashable, Sendable {
+        /// Have a monitor listen, and tell of the first connection.
+        case arm
+        /// Wait until nobody listens on the port; answered by portFree or portTaken.
+        case awaitPort
+        case scheduleRetry(after: Duration)
+        /// Neither the port nor the pause is waited for any longer.
+        case endWait
         case startMonitor
         case beginProbing
         case endProbing
         case markReady
-        case stopTree(grace: Duration)
-        /// The exit is known and the tree is empty: the monitor may end.
-        case collect
+        case stopTree(grace: Duration, keepsSocket: Bool)
+        /// The exit is known and the tree is empty: the monitor may end, or goes on listening.
+        case collect(keepsSocket: Bool)
+        case publishStarted
+        case publishEnded(Ending)
+        case publishGaveUp(failures: Int)
         case answerStarts(StartAnswer)
         case answerStops
     }
 
     /// What those who asked for a start are told.
-    package enum StartAnswer: Equatable, Sendable {
+    package enum StartAnswer: Hashable, Sendable, CaseIterable {
         case running
+        case armed
         case exitedBeforeReady
         case stoppedBeforeReady
+        case portTaken
         case spawnFailed
         case monitorFailed
     }
 
-    package private(set) var state = State.stopped
+    package internal(set) var state = State.stopped
     /// How the last program ended, nil while it is unknown or one runs for the first time.
-    package private(set) var lastExit: ProgramExit?
+    package internal(set) var lastExit: ProgramExit?
+    package internal(set) var counter = RestartCounter()
+    /// What the present start goes by.
+    package internal(set) var plan = Plan()
+    /// What the start behind a restart goes by.
+    var nextPlan: Plan?
+    /// The present start was not asked for by anybody.
+    package internal(set) var isAutomatic = false
+    /// A program of this incarnation was seen, and its end was not told yet.
+    var hasProgram = false
+    /// A monitor listens for the program.
+    package internal(set) var holdsSocket = false
 
     package init() {}
 
     /// Grace for what a program leaves behind when it ends by itself.
-    static let clearingGrace = Duration.seconds(5)
+    package static let clearingGrace = Duration.seconds(5)
 
     /// Whether a program may be alive.
     package var isAlive: Bool {
         switch state {
-        case .stopped, .failed: false
-        case .spawning, .probing, .running, .stopping, .clearing: true
+        case .stopped, .failed, .arming, .armed, .awaitingPort, .backoff: false
+        case .spawning, .probing, .running, .stopping, .restarting, .clearing: true
         }
     }
+
+    /// Whether nothing runs and nothing is going to by itself.
+    package var isIdle: Bool { state == .stopped || state == .failed }
 
     /// The word of the API.
     package var status: String {
         switch state {
         case .stopped: "stopped"
         case .failed: "failed"
-        case .spawning, .probing: "starting"
+        case .armed: "armed"
+        case .arming, .spawning, .probing: "starting"
         case .running: "running"
-        case .stopping, .clearing: "stopping"
+        case .stopping, .restarting, .clearing: "stopping"
+        case .backoff, .awaitingPort: "backoff"
         }
     }
 
-    /// Remembers an exit that was read from a record, with no monitor left. Records come in any
-    /// order: the latest end counts.
+    /// A wanted end, exit code 0 and death by SIGTERM are no failure.
+    package static func isFailure(_ exit: ProgramExit) -> Bool {
+        !(exit.requested || exit.code == 0 || exit.signal == 15)
+    }
+
+    /// Remembers an exit that was stored. Of several the latest end counts.
     package mutating func recover(_ exit: ProgramExit) {
-        guard !isAlive, exit.endedAt >= lastExit?.endedAt ?? exit.endedAt else { return }
+        guard isIdle, exit.endedAt >= lastExit?.endedAt ?? exit.endedAt else { return }
         lastExit = exit
-        state = ServiceMachine.ended(exit)
-    }
-
-    /// Takes one step.
-    package mutating func handle(_ event: Event) -> [Action] {
-        switch event {
-        case .startRequested: startRequested()
-        case .stopRequested(let grace): stopRequested(grace)
-        case .spawned(let needsProbe): spawned(needsProbe)
-        case .spawnFailed: spawnFailed()
-        case .probePassed: probePassed()
-        case .exited(let exit): exited(exit)
-        case .treeEmpty: treeEmpty()
-        case .monitorVanished: monitorVanished()
-        case .found(let isReady, let isStopping): found(isReady, isStopping)
-        }
-    }
-
-    private mutating func startRequested() -> [Action] {
-        switch state {
-        case .stopped, .failed:
-            // What is not seen of this program must not be told of it from the one before.
-            lastExit = nil
-            state = .spawning
-            return [.startMonitor]
-        case .spawning, .probing, .running, .stopping, .clearing:
-            return []
-        }
-    }
-
-    private mutating func stopRequested(_ grace: Duration) -> [Action] {
-        switch state {
-        case .stopped, .failed: return [.answerStops]
-        case .spawning, .probing:
-            state = .stopping
-            return [.endProbing, .stopTree(grace: grace), .answerStarts(.stoppedBeforeReady)]
-        case .running:
-            state = .stopping
-            return [.stopTree(grace: grace)]
-        // The monitor lets a further stop only shorten the grace.
-        case .stopping, .clearing: return [.stopTree(grace: grace)]
-        }
-    }
-
-    private mutating func spawned(_ needsProbe: Bool) -> [Action] {
-        switch state {
-        case .spawning:
-            state = needsProbe ? .probing : .running
-            return needsProbe ? [.beginProbing] : [.markReady, .answerStarts(.running)]
-        // Stopped before it was up: the monitor has both commands.
-        case .stopping, .clearing: return []
-        case .stopped, .failed, .probing, .running: return []
-        }
-    }
-
-    private mutating func spawnFailed() -> [Action] {
-        switch state {
-        case .spawning:
-            state = .failed
-            return [.collect, .answerStarts(.spawnFailed)]
-        case .stopping, .clearing:
-            state = .failed
-            return [.collect, .answerStops]
-        case .stopped, .failed, .probing, .running: return []
-        }
-    }
-
-    private mutating func probePassed() -> [Action] {
-        switch state {
-        case .probing:
-            state = .running
-            return [.endProbing, .markReady, .answerStarts(.running)]
-        case .stopped, .failed, .spawning, .running, .stopping, .clearing: return []
-        }
-    }
-
-    private mutating func exited(_ exit: ProgramExit) -> [Action] {
-        switch state {
-        case .spawning, .probing:
-            lastExit = exit
-            state = .clearing
-            return [
-                .endProbing, .stopTree(grace: ServiceMachine.clearingGrace),
-                .answerStarts(.exitedBeforeReady),
-            ]
-        case .running:
-            lastExit = exit
-            state = .clearing
-            return [.stopTree(grace: ServiceMachine.clearingGrace)]
-        case .stopping, .clearing:
-            lastExit = exit
-            return []
-        case .stopped, .failed: return []
-        }
-    }
-
-    private mutating func treeEmpty() -> [Action] {
-        switch state {
-        case .stopping, .clearing, .spawning, .probing, .running:
-            let wasStopping = state == .stopping
-            state = lastExit.map(ServiceMachine.ended) ?? .stopped
-            if wasStopping { state = .stopped }
-            return [.endProbing, .collect, .answerStarts(.exitedBeforeReady), .answerStops]
-        case .stopped, .failed: return []
-        }
-    }
-
-    private mutating func monitorVanished() -> [Action] {
-        switch state {
-        case .spawning:
-            state = .failed
-            return [.answerStarts(.monitorFailed), .answerStops]
-        case .probing, .running, .stopping, .clearing:
-            lastExit = nil
-            state = state == .stopping ? .stopped : .failed
-            return [.endProbing, .answerStarts(.monitorFailed), .answerStops]
-        case .stopped, .failed: return []
-        }
-    }
-
-    private mutating func found(_ isReady: Bool, _ isStopping: Bool) -> [Action] {
-        switch state {
-        case .stopped, .failed:
-            lastExit = nil
-            state = isStopping ? .stopping : (isReady ? .running : .probing)
-            return state == .probing ? [.beginProbing] : []
-        case .spawning, .probing, .running, .stopping, .clearing: return []
-        }
-    }
-
-    /// A wanted end, exit code 0 and death by SIGTERM are no failure (services.started/stopped).
-    package static func ended(_ exit: ProgramExit) -> State {
-        exit.requested || exit.code == 0 || exit.signal == 15 ? .stopped : .failed
+        state = ServiceMachine.isFailure(exit) ? .failed : .stopped
     }
 }

@@ -119,6 +119,8 @@ package final class ServiceRegistry {
             service.spec = spec
             if old == nil { services[spec.name] = service }
             render(service)
+            supervisor.events?.publish(
+                .serviceRegistered(name: spec.name, port: spec.port, group: spec.group))
             return service
         }
     }
@@ -140,6 +142,7 @@ package final class ServiceRegistry {
             await supervisor.stop(service, grace: grace)
             services[name] = nil
             resolutions.remove(name)
+            supervisor.events?.publish(.serviceUnregistered(name: name))
         }
     }
 

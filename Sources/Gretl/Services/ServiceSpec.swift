@@ -29,4 +29,7 @@ package struct ServiceSpec: Sendable, Equatable {
 
     /// What clients call; nil for a worker.
     package var url: String? { port.map { "http://localhost:\($0)" } }
+
+    /// What its next start goes by.
+    var plan: ServiceMachine.Plan { ServiceMachine.Plan(restart: restart) }
 }

@@ -36,6 +36,8 @@ package struct ServiceView {
         json.field("stopReason", stopReason(service))
         json.field("pendingChange", service.live.map { $0 != spec } ?? false)
         json.field("lastProbe", service.lastProbe)
+        json.field("restarts", service.restarts)
+        json.field("nextTryAt", service.nextTry.map { Timestamp.text(milliseconds: $0) })
         json.field("logFile", spec.command == nil ? nil : logPath(spec.name))
         if !warnings.isEmpty { json.field("warnings", warnings) }
         json.endObject()
@@ -43,6 +45,7 @@ package struct ServiceView {
 
     private func stopReason(_ service: Service) -> String? {
         guard !service.machine.isAlive else { return nil }
+        if service.machine.status == "armed" { return nil }
         if let failure = service.failure { return failure }
         guard let exit = service.machine.lastExit else { return nil }
         if exit.requested { return "stopped on request" }

@@ -7,25 +7,34 @@ extension Supervisor {
     /// Throws the error a waiting start ends with; returns when the service is up.
     func check(
         _ answer: StartWaiter.Outcome, of service: Service, timeout: Duration
-    ) throws(APIError) {
+    ) async throws(APIError) {
         var outcome = answer
         switch (answer, service.machine.state) {
         // A program without a port is ready when it runs, and may have ended by now.
         case (.answered(.running), .clearing), (.answered(.running), .stopped),
-            (.answered(.running), .failed):
+            (.answered(.running), .failed), (.answered(.running), .backoff),
+            (.answered(.running), .awaitingPort):
             outcome = .answered(.exitedBeforeReady)
         default: break
         }
         let log = environment.logPath(service.name)
         let last = service.lastProbe.map { "; last look: \($0)" } ?? ""
         switch outcome {
-        case .answered(.running): return
+        case .answered(.running), .answered(.armed): return
         case .timedOut:
             throw APIError(
                 .readyTimeout,
                 "'\(service.name)' started but was not ready within "
                     + "\(timeout.inMilliseconds) ms\(last)",
                 hint: "it was left running; its output is in \(log)")
+        case .stoppedLate:
+            throw APIError(
+                .readyTimeout,
+                "'\(service.name)' was not ready within \(timeout.inMilliseconds) ms and was "
+                    + "stopped\(last)",
+                hint: "its output is in \(log)")
+        case .answered(.portTaken):
+            throw portInUse(service.reachable.port ?? 0)
         case .daemonEnds:
             throw .daemonBusy("the daemon is shutting down; '\(service.name)' goes on")
         case .answered(.exitedBeforeReady):

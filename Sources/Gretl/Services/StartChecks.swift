@@ -4,16 +4,26 @@
 import NetCore
 
 extension Supervisor {
-    /// Throws what a client is told when `service` cannot be started now.
-    func checkStartable(_ service: Service) throws(APIError) {
-        guard service.spec.command != nil else {
-            throw .invalid(
-                "'\(service.name)' has no command: nothing to run, somebody else runs it",
-                hint: "register it with 'cmd' to have it started here")
-        }
+    /// Throws when there is nothing to run.
+    func checkCommand(_ service: Service) throws(APIError) {
+        guard service.spec.command == nil else { return }
+        throw .invalid(
+            "'\(service.name)' has no command: nothing to run, somebody else runs it",
+            hint: "register it with 'cmd' to have it started here")
+    }
+
+    /// Throws when somebody else listens where the service is going to.
+    func checkPorts(_ service: Service) throws(APIError) {
+        // Our own monitor listens there for it.
+        guard !service.machine.holdsSocket else { return }
         try checkReadyPort(service)
         guard let port = service.spec.port, isTaken(port) else { return }
-        throw APIError(
+        throw portInUse(port)
+    }
+
+    /// The answer when somebody else holds the port.
+    func portInUse(_ port: Int) -> APIError {
+        APIError(
             .portInUse, "port \(port) is held by another process",
             hint: "run 'gr adopt \(port) --as <name>' or 'gr kill :\(port)'")
     }

@@ -9,6 +9,8 @@ final class StartWaiter: TimerHandler {
     enum Outcome: Sendable {
         case answered(ServiceMachine.StartAnswer)
         case timedOut
+        /// Not ready in time, and stopped because the client wanted that.
+        case stoppedLate
         /// The daemon ends; the program goes on.
         case daemonEnds
     }

@@ -21,6 +21,8 @@ package struct SupervisorEnvironment: Sendable {
     package var inherited: [String: String]
     /// GRETL_DAEMON.
     package var daemonURL: String
+    /// The pause before the first automatic start; shorter in tests.
+    package var firstDelay = RestartCounter.firstDelay
 
     package init(
         monitorPath: String, runDirectory: Int32,

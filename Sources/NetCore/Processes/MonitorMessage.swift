@@ -5,7 +5,7 @@
 internal import CEpoll
 
 /// How a program ended, as its monitor saw it.
-package struct ProgramExit: Equatable, Sendable {
+package struct ProgramExit: Hashable, Sendable {
     /// Nil when a signal killed it.
     package var code: Int32?
     package var signal: Int32?

@@ -1,0 +1,93 @@
+// The end of an incarnation: what is told of it, what is known of its circumstances, what is
+// stored, and letting its monitor go. A monitor keeps the exit until storage has it.
+
+import NetCore
+
+extension Supervisor {
+    /// What the machine has to know at the end of a program.
+    func circumstances(of service: Service) -> ServiceMachine.Circumstances {
+        var known = ServiceMachine.Circumstances(
+            readyFor: service.readySince.map { reactor.now - $0 } ?? service.readyFor,
+            isPortTaken: isPortLost(service), jitter: Int.random(in: 800...1_200))
+        known.shortest = environment.firstDelay
+        return known
+    }
+
+    /// Takes the moment of an exit down.
+    func markEnd(_ service: Service) {
+        service.readyFor = service.readySince.map { reactor.now - $0 } ?? .zero
+        service.readySince = nil
+        service.endedSoon =
+            service.spawnedAt.map { reactor.now - $0 < Supervisor.soon } ?? false
+    }
+
+    /// A program that cannot have its port ends within this time.
+    private static let soon = Duration.seconds(5)
+
+    /// It ended soon after its start, and somebody listens on its port: the likely reason.
+    func isPortLost(_ service: Service) -> Bool {
+        guard service.endedSoon, !service.machine.holdsSocket, let port = service.reachable.port
+        else { return false }
+        return isTaken(port)
+    }
+
+    /// Tells of an end.
+    func publish(_ ending: ServiceMachine.Ending, of service: Service) {
+        let name = service.name
+        switch ending {
+        case .exit(let exit) where ServiceMachine.isFailure(exit):
+            events?.publish(
+                .serviceCrashed(
+                    name: name, exitCode: exit.exitCode,
+                    signal: exit.signal.map(SignalName.text)))
+        case .exit(let exit):
+            events?.publish(
+                .serviceStopped(name: name, exitCode: exit.exitCode, reason: nil))
+        case .unknown:
+            events?.publish(.serviceStopped(name: name, exitCode: nil, reason: "unknown"))
+        case .reboot:
+            events?.publish(.serviceStopped(name: name, exitCode: nil, reason: "reboot"))
+        }
+    }
+
+    /// The program is gone and known to be: forget the incarnation.
+    func release(_ service: Service, keepsSocket: Bool) {
+        service.orphan = nil
+        service.program = nil
+        service.live = nil
+        service.usage = nil
+        guard let link = service.link else { return }
+        guard !keepsSocket else { return keepExit(of: service) {} }
+        services[ObjectIdentifier(link)] = nil
+        service.link = nil
+        keepExit(of: service) { [environment] in
+            link.collected()
+            link.close()
+            RunFiles.removeIntent(link.id, in: environment.runDirectory)
+        }
+    }
+
+    /// Stores how the last program of `service` ended, then lets `done` tell its monitor.
+    func keepExit(of service: Service, then done: @escaping @ReactorActor () -> Void) {
+        guard let exits, let exit = service.machine.lastExit else { return done() }
+        let name = service.name
+        service.hasStoredExit = true
+        spawn { [self] in
+            do throws(StorageError) { try await exits.save(exit, of: name) } catch {
+                // At the end of the daemon storage is closed first: the monitor keeps the exit for
+                // the next one. A full disk must not keep monitors alive for ever, though, and who
+                // was removed is not missed.
+                if isClosing { return }
+            }
+            done()
+        }
+    }
+
+    /// The stored exit is not that of the program that is started now.
+    func forgetExit(of service: Service) {
+        guard let exits, service.hasStoredExit else { return }
+        let name = service.name
+        service.hasStoredExit = false
+        spawn { try? await exits.forget(name) }
+    }
+}

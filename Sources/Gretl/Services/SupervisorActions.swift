@@ -1,0 +1,150 @@
+// Executes what the machines decide, one action after the other. The only place where an event
+// reaches a machine; everything here is called by Supervisor and by what it watches.
+
+import NetCore
+
+extension Supervisor {
+    /// Has the machine of `service` take a step and does what it asks for.
+    func apply(_ event: ServiceMachine.Event, to service: Service) {
+        for action in service.machine.handle(event) { execute(action, for: service) }
+        changed(service)
+    }
+
+    private func execute(_ action: ServiceMachine.Action, for service: Service) {
+        switch action {
+        case .arm: arm(service)
+        case .awaitPort: awaitPort(service)
+        case .scheduleRetry(let pause): scheduleRetry(service, after: pause)
+        case .endWait: endWait(service)
+        case .startMonitor: startSoon(service)
+        case .beginProbing: beginProbing(service)
+        case .endProbing:
+            service.check?.end()
+            service.check = nil
+        case .markReady:
+            service.readySince = reactor.now
+            service.link?.markReady()
+        case .stopTree(let grace, let keepsSocket):
+            stopTree(service, grace: grace, keepsSocket: keepsSocket)
+        case .collect(let keepsSocket): release(service, keepsSocket: keepsSocket)
+        case .publishStarted:
+            guard let program = service.program else { return }
+            events?.publish(
+                .serviceStarted(
+                    name: service.name, pid: program.pid, url: service.reachable.url))
+        case .publishEnded(let ending): publish(ending, of: service)
+        case .publishGaveUp(let failures):
+            service.failure =
+                "failed \(failures) times in a row and is not started again by itself"
+            events?.publish(.serviceGaveUp(name: service.name, failures: failures))
+        case .answerStarts(let answer):
+            let waiters = service.starts
+            service.starts = []
+            for waiter in waiters { waiter.finish(.answered(answer)) }
+        case .answerStops:
+            let waiters = service.stops
+            service.stops = []
+            for waiter in waiters { waiter.resume() }
+        }
+    }
+
+    // MARK: Starting
+
+    private func startSoon(_ service: Service) {
+        let machine = service.machine
+        service.restarts =
+            machine.isAutomatic && machine.counter.tries > 0 ? service.restarts + 1 : 0
+        service.live = service.spec
+        service.failure = nil
+        service.notice = nil
+        service.spawnedAt = nil
+        service.readySince = nil
+        service.readyFor = .zero
+        service.endedSoon = false
+        forgetExit(of: service)
+        guard !isClosing else { return }
+        spawning.append(service)
+        if spawning.count == 1, isOpen { reactor.runNextTurn(self) }
+    }
+
+    /// A stop came before the monitor was even started.
+    private func withdrawSpawn(_ service: Service) {
+        guard let index = spawning.firstIndex(where: { $0 === service }) else { return }
+        spawning.remove(at: index)
+        apply(.treeEmpty(circumstances(of: service)), to: service)
+    }
+
+    private func arm(_ service: Service) {
+        service.failure = "sockets are not held yet"
+        apply(.spawnFailed(circumstances(of: service)), to: service)
+    }
+
+    private func stopTree(_ service: Service, grace: Duration, keepsSocket: Bool) {
+        service.orphan?.stop(grace: grace)
+        service.link?.stop(grace: grace)
+        withdrawSpawn(service)
+    }
+
+    // MARK: Waiting
+
+    private func scheduleRetry(_ service: Service, after pause: Duration) {
+        service.nextTry = (reactor.wallNanoseconds() / 1_000_000) + pause.inMilliseconds
+        hold(
+            service,
+            RestartWait(pause, on: reactor) { [weak self, weak service] in
+                guard let self, let service else { return }
+                endWait(service)
+                // It was changed into one that somebody else runs.
+                guard service.spec.command != nil else {
+                    return apply(.stopRequested(grace: .zero), to: service)
+                }
+                apply(.retryDue(service.spec.plan), to: service)
+            })
+    }
+
+    /// A port is given up with the process that listened there, unless that has left it to another
+    /// one: then a start would only fail, and fail again.
+    private func awaitPort(_ service: Service) {
+        guard let port = service.spec.port, isTaken(port) else {
+            return apply(.portFree, to: service)
+        }
+        hold(
+            service,
+            RestartWait(
+                forPort: { [weak self] in self?.isTaken(port) ?? false }, on: reactor
+            ) { [weak self, weak service] isFree in
+                guard let self, let service else { return }
+                endWait(service)
+                if isFree { return apply(.portFree, to: service) }
+                service.failure = "port \(port) is held by another process"
+                apply(.portTaken(circumstances(of: service)), to: service)
+            })
+    }
+
+    private func hold(_ service: Service, _ wait: RestartWait) {
+        service.wait = wait
+        waiting[ObjectIdentifier(service)] = service
+    }
+
+    private func endWait(_ service: Service) {
+        service.wait?.end()
+        service.wait = nil
+        service.nextTry = nil
+        waiting[ObjectIdentifier(service)] = nil
+    }
+
+    // MARK: Readiness
+
+    private func beginProbing(_ service: Service) {
+        let check = ReadyCheck(
+            service.reachable, on: reactor,
+            looked: { [weak service] words in service?.lastProbe = words },
+            passed: { [weak self, weak service] in
+                guard let self, let service else { return }
+                service.lastProbe = nil
+                apply(.probePassed, to: service)
+            })
+        guard let check else { return apply(.probePassed, to: service) }
+        service.check = check
+    }
+}
