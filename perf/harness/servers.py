@@ -123,12 +123,20 @@ class Server:
 
 
 class Limit(Server):
-    def __init__(self, name="limit", reply_bytes=154, closes=False, **rest):
+    def __init__(self, name="limit", reply_bytes=154, closes=False, turns=False, **rest):
         super().__init__(name, **rest)
-        self.arguments = ["--reply-bytes", str(reply_bytes)] + (["--close"] if closes else [])
+        self.arguments = (["--reply-bytes", str(reply_bytes)] + (["--close"] if closes else [])
+                          + (["--turns"] if turns else []))
 
     def command(self, port):
         return [build.program("limit"), "--port", str(port), *self.arguments]
+
+    def longest_turn(self):
+        """(microseconds of the longest turn, of the busiest); ends the server."""
+        self.stop()
+        with open(os.path.join(self.folder, "log")) as file:
+            wall, busy = re.findall(r"longest turn (\d+) us, busiest (\d+) us", file.read())[-1]
+        return int(wall), int(busy)
 
 
 def quoted(text):
