@@ -67,15 +67,15 @@ package final class HTTPConnection: EventHandler {
     /// Takes an accepted socket over.
     static func open(_ descriptor: Int32, on server: HTTPServer, mark: UInt8) {
         let connection = HTTPConnection(descriptor, on: server, mark: mark)
-        do throws(SystemError) {
-            connection.registration = try server.reactor.register(
-                descriptor, .readable, connection)
-        } catch {
-            Descriptor.close(descriptor)
-            return
-        }
         server.connectionOpened()
         connection.armTimer()
+        // The request is usually there already: one that ends the connection needs no registration.
+        connection.readAndProcess()
+        guard connection.phase != .closed else { return }
+        do throws(SystemError) {
+            connection.registration = try server.reactor.register(
+                descriptor, connection.interest, connection)
+        } catch { connection.close() }
     }
 
     // MARK: Readiness
@@ -538,6 +538,8 @@ package final class HTTPConnection: EventHandler {
 
     private func want(_ mask: EventMask) {
         guard mask != interest else { return }
+        // Not registered yet: `open` does it with what is wanted by then.
+        guard registration != .none else { return interest = mask }
         do throws(SystemError) {
             try server.reactor.change(registration, mask)
             interest = mask
