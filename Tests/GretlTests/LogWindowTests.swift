@@ -91,6 +91,21 @@ import Testing
         }
     }
 
+    @Test func aWindowThatShowsTooLittleSaysSo() throws {
+        let bytes = file([10, 70_000, 200_000, 30])
+        let borders = Set(forwards(bytes).map(\.lowerBound))
+        var generator = SeededGenerator(seed: 11)
+        for _ in 0..<4_000 {
+            let end = generator.number(in: 1...bytes.count)
+            let start = max(
+                0, end - generator.number(in: 1...generator.pick([20, 70_000, 262_144])))
+            let window = LogWindow(start: start, bytes: Array(bytes[start..<end]))
+            guard let begin = window.pieceStart(before: end) else { continue }
+            #expect(begin >= start && begin < end)
+            #expect(borders.contains(begin), "\(start) \(end)")
+        }
+    }
+
     @Test func aLineBelowTheBoundIsNeverCut() {
         for before in stride(from: 0, to: 2 * Self.block, by: 4_001) {
             let bytes = file([before, Self.block - 2, 1])

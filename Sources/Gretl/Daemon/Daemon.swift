@@ -107,7 +107,7 @@ package final class Daemon {
         supervisor.background = background
         let database = try await openDatabase()
         supervisor.exits = ExitStore(database)
-        supervisor.output = ServiceOutput(background: background)
+        supervisor.output = ServiceOutput(background: background, on: reactor)
         let registry = ServiceRegistry(
             on: reactor, store: ServiceStore(database), supervisor: supervisor,
             commonHeaders: Application.commonHeaders, servicesMost: configuration.limits.services)
@@ -196,6 +196,7 @@ package final class Daemon {
         _ registry: ServiceRegistry, _ supervisor: Supervisor
     ) -> RouteTable {
         let home = home
+        let output = supervisor.output ?? ServiceOutput(background: background, on: reactor)
         return RouteTable(
             services: ServiceRoutes(
                 registry: registry, supervisor: supervisor,
@@ -204,7 +205,8 @@ package final class Daemon {
                 background: background),
             resolve: ResolveRoute(registry: registry, on: reactor),
             daemon: DaemonRoutes(reactor: reactor, server: { [weak self] in self?.server }),
-            ports: PortRoutes(holders: makeHolders(registry), registry: registry))
+            ports: PortRoutes(holders: makeHolders(registry), registry: registry),
+            logs: LogRoutes(registry: registry, supervisor: supervisor, output: output))
     }
 
     private func makeHolders(_ registry: ServiceRegistry) -> PortHolders {

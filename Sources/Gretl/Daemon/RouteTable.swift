@@ -14,6 +14,7 @@ package struct Route: Sendable {
         case restartService
         case resolve
         case listPorts, getPort
+        case serviceLogs, logs
     }
 
     package let method: HTTPMethod
@@ -35,6 +36,8 @@ package final class RouteTable {
         Route(method: .post, pattern: "/v1/services/{name}/start", id: .startService),
         Route(method: .post, pattern: "/v1/services/{name}/stop", id: .stopService),
         Route(method: .post, pattern: "/v1/services/{name}/restart", id: .restartService),
+        Route(method: .get, pattern: "/v1/services/{name}/logs", id: .serviceLogs),
+        Route(method: .get, pattern: "/v1/logs", id: .logs),
         Route(method: .get, pattern: "/v1/resolve/{name}", id: .resolve),
         Route(method: .get, pattern: "/v1/ports", id: .listPorts),
         Route(method: .get, pattern: "/v1/ports/{port}", id: .getPort),
@@ -47,14 +50,17 @@ package final class RouteTable {
     private let ids = FlatArray(RouteTable.routes.map(\.id))
     private let services: ServiceRoutes
     let resolve: ResolveRoute
+    private let logs: LogRoutes
     private let daemon: DaemonRoutes
     private let ports: PortRoutes
 
     package init(
-        services: ServiceRoutes, resolve: ResolveRoute, daemon: DaemonRoutes, ports: PortRoutes
+        services: ServiceRoutes, resolve: ResolveRoute, daemon: DaemonRoutes, ports: PortRoutes,
+        logs: LogRoutes
     ) {
         self.services = services
         self.ports = ports
+        self.logs = logs
         self.resolve = resolve
         self.daemon = daemon
     }
@@ -74,6 +80,8 @@ package final class RouteTable {
         case .listPorts: ports.list(exchange)
         case .getPort: ports.get(exchange)
         case .restartService: services.restart(exchange)
+        case .serviceLogs: logs.one(exchange)
+        case .logs: logs.many(exchange)
         }
     }
 }

@@ -35,7 +35,10 @@ package struct StoragelessDaemon {
             resolve: ResolveRoute(registry: registry, on: reactor),
             daemon: DaemonRoutes(reactor: reactor, server: { nil }),
             ports: PortRoutes(
-                holders: PortHolders(background: background, on: reactor), registry: registry))
+                holders: PortHolders(background: background, on: reactor), registry: registry),
+            logs: LogRoutes(
+                registry: registry, supervisor: supervisor,
+                output: ServiceOutput(background: background, on: reactor)))
         application = Application(
             gate: Gate(Gate.Rules()), routes: routes, owners: nil, uid: 0)
     }

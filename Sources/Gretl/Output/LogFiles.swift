@@ -3,30 +3,19 @@
 // stays good over rotations. Nothing is kept open: each look opens, reads and closes. Blocking
 // calls: for the storage thread.
 
-package import NetCore
-
-/// A place in a log, between two bytes.
-package struct LogPosition: Hashable, Sendable {
-    package var file: FileIdentity
-    package var offset: Int
-
-    package init(file: FileIdentity, offset: Int) {
-        self.file = file
-        self.offset = offset
-    }
-}
+import NetCore
 
 /// The files of one log.
 struct LogFiles: Sendable {
-    /// How many older files the monitor keeps.
-    static let rotatedMost = 4
-
     let path: String
 
     init(_ path: String) { self.path = path }
 
     /// The path of the file that was rotated `number` times.
     func path(_ number: Int) -> String { number == 0 ? path : "\(path).\(number)" }
+
+    /// The path of the index that says when the bytes of that file were written.
+    func timesPath(_ number: Int) -> String { "\(path(number)).times" }
 
     /// A file and the number in its name.
     struct Found: ~Copyable {
@@ -39,8 +28,8 @@ struct LogFiles: Sendable {
 
     /// The first file there is, counted from `number` on. Between two renames one can be missing.
     private func first(from number: Int, except: FileIdentity? = nil) -> Found? {
-        guard number <= LogFiles.rotatedMost else { return nil }
-        for number in number...LogFiles.rotatedMost {
+        guard number <= LogLimits.rotatedFiles else { return nil }
+        for number in number...LogLimits.rotatedFiles {
             guard let file = ReadOnlyFile(path(number)), file.facts.identity != except else {
                 continue
             }
@@ -52,7 +41,7 @@ struct LogFiles: Sendable {
     /// The file with that identity, nil when it is gone. From the newest on: while this looks,
     /// files only move towards higher numbers, so none is missed.
     func find(_ identity: FileIdentity) -> Found? {
-        for number in 0...LogFiles.rotatedMost {
+        for number in 0...LogLimits.rotatedFiles {
             guard let file = ReadOnlyFile(path(number)) else { continue }
             if file.facts.identity == identity { return Found(file: file, number: number) }
         }

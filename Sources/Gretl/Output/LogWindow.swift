@@ -5,19 +5,19 @@
 // not on the side one comes from: at a multiple of 64 KiB with no line end in the 64 KiB before it.
 // A piece is therefore shorter than 128 KiB, and a line shorter than 64 KiB is never cut.
 
-/// Bytes of a log file from a multiple of `block` on.
+/// Bytes of a log file. Read forwards, it starts at a multiple of `block`.
 struct LogWindow {
-    static let block = 64 * 1_024
+    static let block = LogLimits.lineBytes
     /// Blocks that are read at once: two of them always hold a whole piece, whatever the rest.
     static let blocks = 4
     private static let lineEnd: UInt8 = 0x0A
 
-    /// Offset of the first byte in the file, a multiple of `block`.
+    /// Offset of the first byte in the file.
     let start: Int
     let bytes: [UInt8]
     var end: Int { start + bytes.count }
 
-    /// Where a window starts that shows what comes before `end`.
+    /// Where a window starts that surely shows where the piece before `end` starts.
     static func start(before end: Int) -> Int {
         max(0, ((end - 1) / block - (blocks - 1)) * block)
     }
@@ -46,7 +46,7 @@ struct LogWindow {
         if let newline = findLast(from: max(start, border - LogWindow.block), to: end - 1) {
             return newline + 1
         }
-        return border - LogWindow.block >= start || border == 0 ? border : nil
+        return max(0, border - LogWindow.block) >= start ? border : nil
     }
 
     /// The bytes of a piece without its line end, and whether it has one.
@@ -58,13 +58,13 @@ struct LogWindow {
 
     private func find(from: Int, to: Int) -> Int? {
         guard from < to else { return nil }
-        return ByteSearch.first(LogWindow.lineEnd, in: bytes, from - start..<to - start)
+        return ByteSearch.first(LogWindow.lineEnd, in: bytes.span, from - start..<to - start)
             .map { $0 + start }
     }
 
     private func findLast(from: Int, to: Int) -> Int? {
         guard from < to else { return nil }
-        return ByteSearch.last(LogWindow.lineEnd, in: bytes, from - start..<to - start)
+        return ByteSearch.last(LogWindow.lineEnd, in: bytes.span, from - start..<to - start)
             .map { $0 + start }
     }
 }

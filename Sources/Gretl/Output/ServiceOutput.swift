@@ -7,14 +7,21 @@ package import NetCore
 /// Reads the logs of services.
 @ReactorActor
 package final class ServiceOutput {
-    private let background: BackgroundThread
+    let work: LogWork
+    private let reactor: Reactor
 
-    package init(background: BackgroundThread) { self.background = background }
+    package init(background: BackgroundThread, on reactor: Reactor) {
+        work = LogWork(background: background)
+        self.reactor = reactor
+    }
+
+    /// Milliseconds since 1970.
+    var now: Int64 { reactor.wallNanoseconds() / 1_000_000 }
 
     /// The last lines of the log at `path`, oldest first and without colours, each at most
     /// `widthMost` characters long; empty when there is none.
     package func tail(of path: String, count: Int, widthMost: Int = 500) async -> [String] {
-        let lines = try? await background.perform {
+        let lines = try? await work.step {
             LogTail.read(LogFiles(path), count: count, widthMost: widthMost)
         }
         return lines ?? []

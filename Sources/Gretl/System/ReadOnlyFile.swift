@@ -42,30 +42,3 @@ package struct ReadOnlyFile: ~Copyable {
         }
     }
 }
-
-/// Looks for single bytes.
-package enum ByteSearch {
-    /// The first `byte` in a part of `bytes`.
-    package static func first(_ byte: UInt8, in bytes: [UInt8], _ range: Range<Int>) -> Int? {
-        guard range.lowerBound >= 0, range.upperBound <= bytes.count, !range.isEmpty else {
-            return nil
-        }
-        return unsafe bytes.withUnsafeBytes { memory in
-            // The range is inside the array, which lives for the call.
-            let start = unsafe memory.baseAddress! + range.lowerBound
-            guard let found = unsafe memchr(start, Int32(byte), range.count) else { return nil }
-            return unsafe range.lowerBound + (UnsafeRawPointer(found) - start)
-        }
-    }
-
-    /// The last `byte` in a part of `bytes`.
-    package static func last(_ byte: UInt8, in bytes: [UInt8], _ range: Range<Int>) -> Int? {
-        let span = bytes.span
-        var index = min(range.upperBound, span.count) - 1
-        while index >= max(0, range.lowerBound) {
-            if span[index] == byte { return index }
-            index -= 1
-        }
-        return nil
-    }
-}

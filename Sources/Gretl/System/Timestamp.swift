@@ -23,6 +23,31 @@ package enum Timestamp {
         return text(seconds: instant, offset: localOffset(at: instant))
     }
 
+    /// The same with three digits of fraction, for lines of output.
+    package static func fineText(milliseconds: Int64) -> String {
+        let text = text(milliseconds: milliseconds)
+        let rest = Int((milliseconds % 1_000 + 1_000) % 1_000)
+        let digits = [rest / 100, rest / 10 % 10, rest % 10].map { "\($0)" }.joined()
+        return "\(text.prefix(19)).\(digits)\(text.dropFirst(19))"
+    }
+
+    /// Milliseconds since 1970 of an RFC 3339 text with seconds and an offset; nil for anything
+    /// else. A fraction is cut to milliseconds.
+    package static func milliseconds(_ text: String) -> Int64? {
+        var reader = TimestampReader(bytes: Array(text.utf8))
+        return reader.read()
+    }
+
+    /// Days from 1970 to a date of the Gregorian calendar.
+    fileprivate static func days(year: Int, month: Int, day: Int) -> Int64 {
+        let year = month <= 2 ? year - 1 : year
+        let era = floorDivide(Int64(year), 400)
+        let yearOfEra = year - Int(era) * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        return era * 146_097 + Int64(dayOfEra) - 719_468
+    }
+
     /// `seconds` since 1970 in the zone `offset` seconds east of Greenwich.
     static func text(seconds: Int64, offset: Int) -> String {
         // Whole minutes, for the text as for the shift: what is printed is the same instant.
@@ -95,5 +120,70 @@ package enum Timestamp {
             cached = CachedOffset(quarter: quarter, seconds: unsafe parts.tm_gmtoff)
             return cached.seconds
         }
+    }
+}
+
+/// Reads `2026-11-23T06:00:00.250+01:00`.
+private struct TimestampReader {
+    let bytes: [UInt8]
+    var at = 0
+
+    mutating func read() -> Int64? {
+        guard bytes.count >= 20, bytes.count <= 40,
+            let year = number(4), take("-"), let month = number(2), take("-"),
+            let day = number(2), take("Tt "), let hour = number(2), take(":"),
+            let minute = number(2), take(":"), let second = number(2),
+            (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second <= 60
+        else { return nil }
+        guard let fraction = fraction(), let offset = offset(), at == bytes.count else {
+            return nil
+        }
+        let seconds =
+            Timestamp.days(year: year, month: month, day: day) * 86_400
+            + Int64(hour * 3_600 + minute * 60 + second - offset)
+        return seconds * 1_000 + Int64(fraction)
+    }
+
+    private mutating func number(_ digits: Int) -> Int? {
+        guard at + digits <= bytes.count else { return nil }
+        var value = 0
+        for byte in bytes[at..<at + digits] {
+            guard (0x30...0x39).contains(byte) else { return nil }
+            value = value * 10 + Int(byte - 0x30)
+        }
+        at += digits
+        return value
+    }
+
+    private mutating func take(_ choices: String) -> Bool {
+        guard at < bytes.count, choices.utf8.contains(bytes[at]) else { return false }
+        at += 1
+        return true
+    }
+
+    /// Milliseconds of an optional fraction.
+    private mutating func fraction() -> Int? {
+        guard take(".") else { return 0 }
+        var value = 0
+        var digits = 0
+        while let digit = number(1) {
+            if digits < 3 { value = value * 10 + digit }
+            digits += 1
+        }
+        while digits > 0, digits < 3 {
+            value *= 10
+            digits += 1
+        }
+        return digits > 0 ? value : nil
+    }
+
+    /// Seconds east of Greenwich.
+    private mutating func offset() -> Int? {
+        if take("Zz") { return 0 }
+        let isWest = at < bytes.count && bytes[at] == UInt8(ascii: "-")
+        guard take("+-"), let hours = number(2), take(":"), let minutes = number(2), hours < 24,
+            minutes < 60
+        else { return nil }
+        return (hours * 60 + minutes) * (isWest ? -60 : 60)
     }
 }
