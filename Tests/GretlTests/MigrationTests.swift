@@ -5,7 +5,9 @@ import NetCore
 import TestSupport
 import Testing
 
-private let second = Migration(version: 2, sql: "ALTER TABLE services ADD COLUMN note TEXT")
+private let now = Migrations.all.last?.version ?? 0
+private let next = Migration(
+    version: now + 1, sql: "ALTER TABLE services ADD COLUMN note TEXT")
 
 @Suite struct MigrationTests {
     @Test func aStepKeepsTheDataAndACopyOfTheFile() async throws {
@@ -14,7 +16,7 @@ private let second = Migration(version: 2, sql: "ALTER TABLE services ADD COLUMN
             let first = try await fixture.open()
             try await ServiceStore(first).save(ServiceSpec(name: "web"))
             await first.close()
-            let upgraded = try await fixture.open(Migrations.all + [second])
+            let upgraded = try await fixture.open(Migrations.all + [next])
             let kept = try await upgraded.read { connection throws(SQLiteError) in
                 try connection.row("SELECT count(*), count(note) FROM services") {
                     $0.integer(0) ?? 0
@@ -22,7 +24,7 @@ private let second = Migration(version: 2, sql: "ALTER TABLE services ADD COLUMN
             }
             await upgraded.close()
             let copy = try await Database.open(
-                "\(fixture.path).before-v2", on: fixture.thread)
+                "\(fixture.path).before-v\(now + 1)", on: fixture.thread)
             let columns = try await copy.read { connection throws(SQLiteError) in
                 try connection.rows("SELECT name FROM pragma_table_info('services')") {
                     $0.text(0) ?? ""
@@ -34,27 +36,28 @@ private let second = Migration(version: 2, sql: "ALTER TABLE services ADD COLUMN
         }
         #expect(kept == 1)
         #expect(!oldColumns.contains("note"))
-        #expect(TemporaryFolder.mode("\(fixture.path).before-v2") == 0o600)
-        #expect(TemporaryFolder.mode("\(fixture.path).before-v1") == nil, "a new file has no past")
+        #expect(TemporaryFolder.mode("\(fixture.path).before-v\(now + 1)") == 0o600)
+        #expect(
+            TemporaryFolder.mode("\(fixture.path).before-v\(now)") == nil, "a new file has no past")
     }
 
     @Test func aNewerSchemaIsRefusedWithBothVersionsAndTheFile() async throws {
         let fixture = try DatabaseFixture()
         let error = await #expect(throws: StorageError.self) {
             try await onReactor {
-                let newer = try await fixture.open(Migrations.all + [second])
+                let newer = try await fixture.open(Migrations.all + [next])
                 await newer.close()
                 _ = try await fixture.open()
             }
         }
         let text = String(describing: error)
-        #expect(text.contains("version 2") && text.contains("knows 1"))
+        #expect(text.contains("version \(now + 1)") && text.contains("knows \(now)"))
         #expect(text.contains(fixture.path) && text.contains("install the newer gr"))
     }
 
     @Test func aStepThatFailsLeavesTheVersionBefore() async throws {
         let fixture = try DatabaseFixture()
-        let broken = Migration(version: 2, sql: "CREATE TABLE x(a) STRICT; nonsense")
+        let broken = Migration(version: now + 1, sql: "CREATE TABLE x(a) STRICT; nonsense")
         let version = try await onReactor {
             await (try fixture.open()).close()
             do {
@@ -66,7 +69,7 @@ private let second = Migration(version: 2, sql: "ALTER TABLE services ADD COLUMN
                 try connection.row("PRAGMA user_version") { $0.integer(0) }
             }
         }
-        #expect(version == 1)
+        #expect(version == now)
     }
 
     @Test func aDatabaseOfAnotherProgramIsRefused() async throws {

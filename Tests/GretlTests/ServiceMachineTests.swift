@@ -14,6 +14,10 @@ private func exit(_ code: Int32?, signal: Int32? = nil, requested: Bool = false)
     ProgramExit(code: code, signal: signal, requested: requested, forced: false, endedAt: 1)
 }
 
+private func stored(_ exit: ProgramExit) -> StoredEnd {
+    StoredEnd(exit: exit, state: ServiceMachine.isFailure(exit) ? .failed : .stopped)
+}
+
 private let grace = Duration.seconds(3)
 private let plan = ServiceMachine.Plan()
 private let onDemand = ServiceMachine.Plan(isOnDemand: true, heldPort: 1)
@@ -77,10 +81,13 @@ private let table: [(Event, String)] = [
         ". . failed backoff . failed backoff backoff stopped awaitingPort backoff ."
     ),
     (
-        .found(.program(isReady: true), plan),
+        .found(.program(isReady: true), plan, holdsSocket: false),
         "running running . . running . . . . . . running"
     ),
-    (.found(.stopping, plan), "stopping stopping . . stopping . . . . . . stopping"),
+    (
+        .found(.stopping, plan, holdsSocket: false),
+        "stopping stopping . . stopping . . . . . . stopping"
+    ),
     (.foundEnded(.unknown, plan, known), "backoff backoff . . . . . . . . . ."),
     (.foundEnded(.reboot, plan, known), "stopped stopped . . . . . . . . . ."),
 ]
@@ -218,7 +225,7 @@ private let table: [(Event, String)] = [
             #expect(lived.state == state, "\(end)")
             #expect(lived.lastExit == end)
             var recovered = ServiceMachine()
-            recovered.recover(end)
+            recovered.recover(stored(end))
             #expect(recovered.state == state, "\(end)")
             #expect(recovered.lastExit == end)
         }
@@ -228,7 +235,7 @@ private let table: [(Event, String)] = [
         for state in State.allCases {
             var machine = machine(state)
             let before = machine
-            machine.recover(exit(9))
+            machine.recover(stored(exit(9)))
             #expect((machine == before) == !before.isIdle, "\(state)")
         }
     }
@@ -238,7 +245,7 @@ private let table: [(Event, String)] = [
         let late = ProgramExit(code: 0, signal: nil, requested: false, forced: false, endedAt: 20)
         for order in [[early, late], [late, early]] {
             var machine = ServiceMachine()
-            for exit in order { machine.recover(exit) }
+            for exit in order { machine.recover(stored(exit)) }
             #expect(machine.lastExit == late)
             #expect(machine.state == .stopped)
         }

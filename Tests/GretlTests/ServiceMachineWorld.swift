@@ -93,6 +93,7 @@ struct ServiceWorld: Hashable {
             let exits = isStopping ? [ServiceWorld.asked] : [ServiceWorld.crash, .init(like: 15)]
             // A tree can be empty without anybody having seen the exit.
             return gone + empty
+                + [.exited(nil, isPortTaken: false)]
                 + (exits + [ServiceWorld.clean]).flatMap { exit in
                     [true, false].map { .exited(exit, isPortTaken: $0) }
                 }
@@ -106,8 +107,10 @@ struct ServiceWorld: Hashable {
             .ended(ServiceWorld.crash, isNew: true), .ended(ServiceWorld.clean, isNew: false),
         ]
         if plan.isOnDemand { all.append(.armed) }
+        if machine.state == .failed { all.append(.backoff) }
         let ends: [ServiceMachine.Ending] = [.exit(ServiceWorld.crash), .unknown, .reboot]
-        return all.map { .found($0, plan) } + ends.map { .foundEnded($0, plan, .init()) }
+        return all.map { .found($0, plan, holdsSocket: plan.heldPort != nil && $0 != .backoff) }
+            + ends.map { .foundEnded($0, plan, .init()) }
     }
 
     // MARK: What it does
@@ -143,7 +146,7 @@ struct ServiceWorld: Hashable {
         case .exited: monitor = .ended
         case .treeEmpty: monitor = .ended
         case .monitorVanished: monitor = .none
-        case .found(let found, _):
+        case .found(let found, _, _):
             isBoundToStop = false
             switch found {
             case .program: monitor = .running
@@ -153,11 +156,12 @@ struct ServiceWorld: Hashable {
                 isBoundToStop = true
             case .armed: monitor = .listening
             case .ended: monitor = .ended
+            case .backoff: break
             }
             if case .ended(_, let isNew) = found {
                 owesEnd = isNew
             } else {
-                owesEnd = found != .armed
+                owesEnd = found != .armed && found != .backoff
             }
         case .foundEnded(let ending, _, _):
             isBoundToStop = false

@@ -15,6 +15,12 @@ private func fullSpec(_ name: String) -> ServiceSpec {
     spec.environment = ["A": "1", "B": "quotes \" and \\ and \u{1F600}", "EMPTY": ""]
     spec.dependsOn = ["db", "cache", "db/../x"]
     spec.restart = .always
+    spec.startMode = .onDemand
+    spec.listen = true
+    spec.autostart = true
+    spec.tty = true
+    spec.stopSignal = "SIGINT"
+    spec.logFile = "/srv/log/a b.log"
     return spec
 }
 

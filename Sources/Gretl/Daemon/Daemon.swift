@@ -148,6 +148,7 @@ package final class Daemon {
             shell: environment["SHELL"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/bin/sh",
             homeDirectory: environment["HOME"] ?? "/",
             inherited: InheritedEnvironment.filter(environment), daemonURL: "")
+        made.home = home.path
         // Tests cannot wait for the minutes it takes to give up.
         if let pause = environment["GR_RESTART_PAUSE_MS"].flatMap({ Int($0) }), pause > 0 {
             made.firstDelay = .milliseconds(min(pause, 30_000))
@@ -201,7 +202,7 @@ package final class Daemon {
             services: ServiceRoutes(
                 registry: registry, supervisor: supervisor,
                 statistics: ProcessStatistics(background: background, on: reactor),
-                view: ServiceView(logPath: { home.logPath(service: $0) }),
+                view: ServiceView(logPath: { $0.logFile ?? home.logPath(service: $0.name) }),
                 background: background),
             resolve: ResolveRoute(registry: registry, on: reactor),
             daemon: DaemonRoutes(reactor: reactor, server: { [weak self] in self?.server }),

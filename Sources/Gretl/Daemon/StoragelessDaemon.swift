@@ -26,7 +26,7 @@ package struct StoragelessDaemon {
             supervisor: supervisor,
             commonHeaders: Application.commonHeaders, servicesMost: services.count)
         registry.adopt(services)
-        view = ServiceView(logPath: { "/log/\($0).log" })
+        view = ServiceView(logPath: { "/log/\($0.name).log" })
         let routes = RouteTable(
             services: ServiceRoutes(
                 registry: registry, supervisor: supervisor,

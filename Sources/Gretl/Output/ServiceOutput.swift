@@ -32,7 +32,7 @@ extension Supervisor {
     /// The last lines a service wrote, oldest first, made harmless; for errors that say why it did
     /// not come up.
     package func logTail(of service: Service, count: Int) async -> [String] {
-        await output?.tail(of: environment.logPath(service.name), count: count) ?? []
+        await output?.tail(of: environment.logPath(of: service.reachable), count: count) ?? []
     }
 }
 

@@ -43,10 +43,13 @@ package struct ServiceRoutes {
 
     func register(_ exchange: Exchange) {
         let body = exchange.body
+        let restart = exchange.query("restart")
         exchange.reply {
             await APIError.catching { () async throws(APIError) in
+                let applies = try QueryWord.flag("restart", restart)
                 let patch = try ServicePatch(try await decode(body))
                 let service = try await registry.register(patch)
+                if applies { try await supervisor.apply(toRunning: service) }
                 return object(
                     service, status: 201, warnings: patch.warnings + sharedPort(of: service))
             }
@@ -117,10 +120,14 @@ package struct ServiceRoutes {
         answer(exchange) { name throws(APIError) in
             let milliseconds = try QueryNumber.milliseconds("grace", grace, default: 5_000)
             try await registry.remove(name, grace: milliseconds)
+            let dependents = registry.dependents(of: name)
             var json = JSONText()
             json.beginObject()
             json.field("ok", true)
             json.field("name", name)
+            if !dependents.isEmpty {
+                json.field("warnings", dependents.prefix(16).map { "'\($0)' depends on it" })
+            }
             json.endObject()
             return Response(status: 200, body: json.bytes)
         }
@@ -192,6 +199,15 @@ extension APIError {
 
 /// Words in queries.
 package enum QueryWord {
+    /// `1` or `0`.
+    static func flag(_ name: String, _ text: String?) throws(APIError) -> Bool {
+        switch text {
+        case nil, "0": false
+        case "1": true
+        default: throw .invalid("'\(name)' is neither 0 nor 1", hint: "such as ?\(name)=1")
+        }
+    }
+
     /// What becomes of a program that is not ready in time; true: it is stopped.
     static func onTimeout(_ text: String?) throws(APIError) -> Bool {
         switch text {

@@ -4,7 +4,20 @@
 package import NetCore
 
 extension Supervisor {
-    func startMonitor(_ service: Service) {
+    /// Has a monitor do what the machine waits for: listen, or start the program. One that listens
+    /// already is used again.
+    func instruct(_ service: Service) {
+        if service.link == nil, !startMonitor(service) { return }
+        guard let link = service.link else { return }
+        let spec = service.reachable
+        guard let port = spec.heldPort.flatMap(UInt16.init(exactly:)) else {
+            return run(service, link)
+        }
+        // What has to happen then happens when it listens; it does at once if it did before.
+        link.hold(port: port)
+    }
+
+    private func startMonitor(_ service: Service) -> Bool {
         let id = RandomID.make()
         RunFiles.writeIntent(id, in: environment.runDirectory)
         do throws(SystemError) {
@@ -12,13 +25,34 @@ extension Supervisor {
                 path: environment.monitorPath, id: id, name: service.name,
                 runDirectory: environment.runDirectory, children: children, on: reactor)
             attach(link, to: service)
-            link.run(
-                name: service.name, environment.programStart(service.reachable, incarnation: id))
+            return true
         } catch {
             service.failure = "\(environment.monitorPath): \(error)"
             Log.shared.error("a monitor could not be started", ["reason": "\(error)"])
             RunFiles.removeIntent(id, in: environment.runDirectory)
             apply(.monitorVanished(circumstances(of: service)), to: service)
+            return false
+        }
+    }
+
+    private func run(_ service: Service, _ link: MonitorLink) {
+        let spec = service.reachable
+        link.options(spec.options)
+        link.run(name: service.name, environment.programStart(spec, incarnation: link.id))
+    }
+
+    /// The monitor listens: on with what it listens for.
+    private func held(_ service: Service, _ link: MonitorLink) {
+        RunFiles.removeIntent(link.id, in: environment.runDirectory)
+        service.listensBy = link
+        let state = service.machine.state
+        apply(.socketHeld, to: service)
+        switch state {
+        case .arming: link.arm()
+        case .spawning: run(service, link)
+        case .stopped, .failed, .armed, .awaitingPort, .probing, .running, .stopping, .restarting,
+            .clearing, .backoff:
+            break
         }
     }
 
@@ -28,38 +62,44 @@ extension Supervisor {
         link.delegate = self
     }
 
-    /// Takes the program of an earlier daemon back.
-    func takeBack(
-        _ link: MonitorLink, _ program: ProgramIdentity, of service: Service, isReady: Bool,
-        isStopping: Bool
-    ) {
+    /// Takes a monitor of an earlier daemon back. False when there is nothing to take.
+    func takeBack(_ link: MonitorLink, _ greeting: MonitorGreeting, of service: Service) -> Bool {
+        let found: ServiceMachine.Found
+        switch greeting.state {
+        case .running:
+            guard greeting.program != nil else { return false }
+            found = greeting.isStopping ? .stopping : .program(isReady: greeting.isReady)
+        case .exited, .empty, .new:
+            if greeting.isArmed, greeting.state != .exited {
+                found = .armed
+            } else if let exit = greeting.exit {
+                found = .ended(exit, isNew: service.machine.lastExit != exit)
+            } else {
+                return false
+            }
+        }
         attach(link, to: service)
-        service.program = program
+        if greeting.state == .running {
+            service.program = greeting.program
+            // As if it had become ready now: it is not known since when it is.
+            service.readySince = greeting.isReady ? reactor.now : nil
+        }
         service.live = service.spec
-        // As if it had become ready now: it is not known since when it is.
-        service.readySince = isReady ? reactor.now : nil
+        if greeting.heldPort != nil { service.listensBy = link }
         apply(
-            .found(isStopping ? .stopping : .program(isReady: isReady), service.spec.plan),
-            to: service)
-    }
-
-    /// Takes back a monitor whose program has ended: what that left behind has to go too.
-    func takeBack(_ link: MonitorLink, endedWith exit: ProgramExit, of service: Service) {
-        attach(link, to: service)
-        let isNew = service.machine.lastExit != exit
-        apply(.found(.ended(exit, isNew: isNew), service.spec.plan), to: service)
+            .found(found, service.spec.plan, holdsSocket: greeting.heldPort != nil), to: service)
+        return true
     }
 
     /// Takes in how a program ended that neither monitor nor daemon outlived.
-    func foundExit(_ exit: ProgramExit, of service: Service) {
-        guard service.machine.lastExit != exit else { return }
-        apply(
-            .foundEnded(.exit(exit), service.spec.plan, circumstances(of: service)), to: service)
+    func foundEnd(_ ending: ServiceMachine.Ending, of service: Service) {
+        if case .exit(let exit) = ending, service.machine.lastExit == exit { return }
+        apply(.foundEnded(ending, service.spec.plan, circumstances(of: service)), to: service)
     }
 
     /// Takes back a program that lost its monitor and its daemon. False when it has ended.
     func takeBack(_ stray: StrayProgram, of service: Service) -> Bool {
-        let path = environment.logPath(service.name)
+        let path = environment.logPath(of: service.reachable)
         let orphan = OrphanedProgram.adopt(
             pid: stray.pid, logPath: path, on: reactor,
             isStill: { StrayProgram.leaderStart(stray.pid) == stray.startTime },
@@ -75,7 +115,8 @@ extension Supervisor {
             pid: stray.pid, startTime: stray.startTime,
             startedAt: ProcessFacts.startedAt(ticks: stray.startTime))
         service.live = service.spec
-        apply(.found(.program(isReady: false), service.spec.plan), to: service)
+        apply(
+            .found(.program(isReady: false), service.spec.plan, holdsSocket: false), to: service)
         return true
     }
 
@@ -103,10 +144,16 @@ extension Supervisor {
         switch step {
         case "directory": service.failure = "the directory \(directory): \(reason)"
         case "exec": service.failure = "the shell \(environment.shell): \(reason)"
-        case "log": service.failure = "its log \(environment.logPath(service.name)): \(reason)"
+        case "log":
+            let path = environment.logPath(of: service.reachable)
+            service.failure = "its log \(path): \(reason)"
+        case "listen":
+            service.failure = "port \(service.reachable.port ?? 0) cannot be held: \(reason)"
         default: service.failure = "\(step): \(reason)"
         }
-        apply(.spawnFailed(circumstances(of: service)), to: service)
+        var known = circumstances(of: service)
+        known.isPortTaken = step == "listen" && service.reachable.port.map(isTaken) ?? false
+        apply(.spawnFailed(known), to: service)
     }
 }
 
@@ -127,7 +174,12 @@ extension Supervisor: MonitorLinkDelegate {
         case .empty: apply(.treeEmpty(circumstances(of: service)), to: service)
         // Only a monitor that was found again greets, and Recovery listens to that.
         case .greeting: break
-        case .exitedUnknown, .held, .connection, .pong: break
+        case .exitedUnknown:
+            markEnd(service)
+            apply(.exited(nil, isPortTaken: false), to: service)
+        case .held: held(service, link)
+        case .connection: apply(.connectionCame, to: service)
+        case .pong: break
         }
     }
 
@@ -144,9 +196,10 @@ extension Supervisor: MonitorLinkDelegate {
             service.link === link
         else { return }
         service.link = nil
+        service.listensBy = nil
         Log.shared.warning("a monitor was lost", ["service": service.name])
         if let program = service.program, service.machine.isAlive {
-            let path = environment.logPath(service.name)
+            let path = environment.logPath(of: service.reachable)
             service.strayIncarnation = link.id
             service.orphan = link.orphan(program, logPath: path) { [weak self, weak service] in
                 guard let self, let service else { return }
@@ -179,7 +232,7 @@ extension Supervisor: DeferredHandler {
     package func runDeferred() {
         guard isOpen else { return }
         for _ in 0..<Limits.spawnsPerTurn where !spawning.isEmpty {
-            startMonitor(spawning.removeFirst())
+            instruct(spawning.removeFirst())
         }
         if !spawning.isEmpty { reactor.runNextTurn(self) }
     }

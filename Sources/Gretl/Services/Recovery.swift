@@ -99,8 +99,8 @@ package final class Recovery {
         if let exit = Recovery.exit(fields), let name = fields["name"].flatMap(Recovery.decoded),
             let service = registry.find(name)
         {
-            supervisor.foundExit(exit, of: service)
-            supervisor.keepExit(of: service) { [runDirectory] in
+            supervisor.foundEnd(.exit(exit), of: service)
+            supervisor.keepEnd(of: service) { [runDirectory] in
                 RunFiles.removeAll(file.id, in: runDirectory)
             }
             return
@@ -141,19 +141,11 @@ package final class Recovery {
             supervisor.discard(link)
             return
         }
-        switch greeting.state {
-        case .new:
-            link.close()
-        case .running:
-            guard let program = greeting.program else { return supervisor.discard(link) }
-            found += 1
-            supervisor.takeBack(
-                link, program, of: service, isReady: greeting.isReady,
-                isStopping: greeting.isStopping)
-        case .exited, .empty:
-            guard let exit = greeting.exit else { return supervisor.discard(link) }
-            supervisor.takeBack(link, endedWith: exit, of: service)
+        guard supervisor.takeBack(link, greeting, of: service) else {
+            // Nothing was started below it yet.
+            return greeting.state == .new ? link.close() : supervisor.discard(link)
         }
+        if greeting.state == .running { found += 1 }
     }
 
     private func finishIfDone() {

@@ -11,12 +11,14 @@ package final class Service {
     package internal(set) var live: ServiceSpec?
     package internal(set) var machine = ServiceMachine()
     var link: MonitorLink?
+    /// The link, while its monitor listens on the port for the program.
+    var listensBy: MonitorLink?
     var orphan: OrphanedProgram?
     /// The id of the monitor that was lost: its socket's file is how a later daemon knows that
     /// there is a program to look for.
     var strayIncarnation: String?
-    /// Storage has an exit of this service (or will, by the writes under way).
-    var hasStoredExit = false
+    /// Where storage says it stands (or will, by the writes under way).
+    var storedState: StoredEnd.State?
     package internal(set) var program: ProgramIdentity?
     /// Why the last start or watch failed, in words.
     package internal(set) var failure: String?

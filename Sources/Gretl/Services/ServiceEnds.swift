@@ -50,30 +50,36 @@ extension Supervisor {
         }
     }
 
-    /// The program is gone and known to be: forget the incarnation.
+    /// The program is gone and known to be: forget the incarnation. A monitor that listens goes on.
     func release(_ service: Service, keepsSocket: Bool) {
         service.orphan = nil
         service.program = nil
         service.live = nil
         service.usage = nil
-        guard let link = service.link else { return }
-        guard !keepsSocket else { return keepExit(of: service) {} }
+        guard let link = service.link, !keepsSocket else { return keepEnd(of: service) {} }
         services[ObjectIdentifier(link)] = nil
         service.link = nil
-        keepExit(of: service) { [environment] in
+        letGoOfPort(service)
+        keepEnd(of: service) { [environment] in
             link.collected()
             link.close()
             RunFiles.removeIntent(link.id, in: environment.runDirectory)
         }
     }
 
+    /// Has the monitor close what it listens on.
+    func letGoOfPort(_ service: Service) {
+        service.listensBy?.release()
+        service.listensBy = nil
+    }
+
     /// Stores how the last program of `service` ended, then lets `done` tell its monitor.
-    func keepExit(of service: Service, then done: @escaping @ReactorActor () -> Void) {
-        guard let exits, let exit = service.machine.lastExit else { return done() }
+    func keepEnd(of service: Service, then done: @escaping @ReactorActor () -> Void) {
+        guard let exits, let end = service.machine.end else { return done() }
         let name = service.name
-        service.hasStoredExit = true
+        service.storedState = end.state
         spawn { [self] in
-            do throws(StorageError) { try await exits.save(exit, of: name) } catch {
+            do throws(StorageError) { try await exits.save(end, of: name) } catch {
                 // At the end of the daemon storage is closed first: the monitor keeps the exit for
                 // the next one. A full disk must not keep monitors alive for ever, though, and who
                 // was removed is not missed.
@@ -83,11 +89,21 @@ extension Supervisor {
         }
     }
 
-    /// The stored exit is not that of the program that is started now.
-    func forgetExit(of service: Service) {
-        guard let exits, service.hasStoredExit else { return }
+    /// The stored end is not that of the program that is started now.
+    func forgetEnd(of service: Service) {
+        guard let exits, service.storedState != nil else { return }
         let name = service.name
-        service.hasStoredExit = false
+        service.storedState = nil
         spawn { try? await exits.forget(name) }
+    }
+
+    /// Somebody stopped what was going to be started again: a later daemon has to know.
+    func keepStop(of service: Service) async {
+        guard let exits, service.storedState == .backoff else { return }
+        service.storedState = .stopped
+        do throws(StorageError) { try await exits.markStopped(service.name) } catch {
+            Log.shared.error(
+                "a stop could not be stored", ["service": service.name, "reason": "\(error)"])
+        }
     }
 }

@@ -82,6 +82,8 @@ package struct ServiceMachine: Hashable, Sendable {
         case armed
         /// The program has ended, its monitor still lives. `isNew`: no daemon has told of it.
         case ended(ProgramExit, isNew: Bool)
+        /// It was going to be started again when the daemon ended.
+        case backoff
     }
 
     package enum Event: Hashable, Sendable {
@@ -100,15 +102,16 @@ package struct ServiceMachine: Hashable, Sendable {
         case spawned(needsProbe: Bool)
         case spawnFailed(Circumstances)
         case probePassed
-        /// `isPortTaken`: as in Circumstances.
-        case exited(ProgramExit, isPortTaken: Bool)
+        /// Nil: of a program that was taken over nobody knows how it ended. `isPortTaken`: as in
+        /// Circumstances.
+        case exited(ProgramExit?, isPortTaken: Bool)
         case treeEmpty(Circumstances)
         /// The monitor is gone and nothing is known of a program.
         case monitorVanished(Circumstances)
         /// The pause is over.
         case retryDue(Plan)
-        /// A monitor of an earlier daemon lives.
-        case found(Found, Plan)
+        /// A monitor of an earlier daemon lives, and perhaps listens.
+        case found(Found, Plan, holdsSocket: Bool)
         /// Program and monitor of an earlier daemon have ended.
         case foundEnded(Ending, Plan, Circumstances)
     }
@@ -195,10 +198,20 @@ package struct ServiceMachine: Hashable, Sendable {
         !(exit.requested || exit.code == 0 || exit.signal == 15)
     }
 
-    /// Remembers an exit that was stored. Of several the latest end counts.
-    package mutating func recover(_ exit: ProgramExit) {
-        guard isIdle, exit.endedAt >= lastExit?.endedAt ?? exit.endedAt else { return }
-        lastExit = exit
-        state = ServiceMachine.isFailure(exit) ? .failed : .stopped
+    /// Remembers an end that was stored. Of several the latest counts.
+    package mutating func recover(_ end: StoredEnd) {
+        guard isIdle, (end.exit?.endedAt ?? .max) >= lastExit?.endedAt ?? .min else { return }
+        lastExit = end.exit
+        state = end.state == .stopped ? .stopped : .failed
+    }
+
+    /// What of the present state is to be stored; nil while something of it runs.
+    package var end: StoredEnd? {
+        switch state {
+        case .stopped: lastExit.map { StoredEnd(exit: $0, state: .stopped) }
+        case .failed: StoredEnd(exit: lastExit, state: .failed)
+        case .backoff, .awaitingPort: StoredEnd(exit: lastExit, state: .backoff)
+        case .arming, .armed, .spawning, .probing, .running, .stopping, .restarting, .clearing: nil
+        }
     }
 }

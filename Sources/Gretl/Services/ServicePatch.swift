@@ -21,6 +21,12 @@ package struct ServicePatch: Sendable {
     var environment = Field<[String: String?]>.absent
     var dependsOn = Field<[String]>.absent
     var restart = Field<RestartPolicy>.absent
+    var start = Field<StartMode>.absent
+    var listen = Field<Bool>.absent
+    var autostart = Field<Bool>.absent
+    var tty = Field<Bool>.absent
+    var stopSignal = Field<String>.absent
+    var logFile = Field<String>.absent
     /// Notes for the answer: unknown fields.
     package var warnings: [String] = []
 
@@ -31,7 +37,8 @@ package struct ServicePatch: Sendable {
     static let nameMost = 128
 
     private static let known: Set<String> = [
-        "name", "port", "cmd", "cwd", "group", "ready", "env", "dependsOn", "restart",
+        "name", "port", "cmd", "cwd", "group", "ready", "env", "dependsOn", "restart", "start",
+        "listen", "autostart", "tty", "stopSignal", "logFile",
     ]
 
     /// Throws `invalid_spec` naming the field, what it is and what it has to be.
@@ -45,6 +52,12 @@ package struct ServicePatch: Sendable {
         environment = try ServicePatch.environment(fields["env"])
         dependsOn = try ServicePatch.dependencies(fields["dependsOn"], of: name)
         restart = try ServicePatch.restart(fields["restart"])
+        start = try ServicePatch.start(fields["start"])
+        listen = try ServicePatch.flag("listen", fields["listen"])
+        autostart = try ServicePatch.flag("autostart", fields["autostart"])
+        tty = try ServicePatch.flag("tty", fields["tty"])
+        stopSignal = try ServicePatch.stopSignal(fields["stopSignal"])
+        logFile = try ServicePatch.logFile(fields["logFile"])
         for key in fields.keys.sorted().prefix(16) where !ServicePatch.known.contains(key) {
             warnings.append("unknown field '\(key.prefix(64))' was ignored")
         }
@@ -68,6 +81,13 @@ package struct ServicePatch: Sendable {
         spec.environment = try merged(into: spec.environment)
         spec.dependsOn = dependsOn.merged(into: spec.dependsOn) ?? []
         spec.restart = restart.merged(into: spec.restart) ?? .onFailure
+        spec.startMode = start.merged(into: spec.startMode) ?? .manual
+        spec.listen = listen.merged(into: spec.listen) ?? false
+        spec.autostart = autostart.merged(into: spec.autostart) ?? false
+        spec.tty = tty.merged(into: spec.tty) ?? false
+        spec.stopSignal = stopSignal.merged(into: spec.stopSignal)
+        spec.logFile = logFile.merged(into: spec.logFile)
+        try ServicePatch.checkListening(spec)
         if let port = spec.port, daemonPorts.contains(port) {
             throw .invalid(
                 "port \(port) is the daemon's own", hint: "choose another port for '\(name)'")
@@ -98,7 +118,7 @@ package struct ServicePatch: Sendable {
 
     // MARK: Fields
 
-    private static func wrong(_ field: String, _ value: JSONValue, _ wanted: String) -> APIError {
+    static func wrong(_ field: String, _ value: JSONValue, _ wanted: String) -> APIError {
         .invalid("the field '\(field)' is \(value.kind), not \(wanted)", hint: "see docs/api.md")
     }
 
@@ -150,7 +170,7 @@ package struct ServicePatch: Sendable {
         }
     }
 
-    private static func text(
+    static func text(
         _ field: String, _ value: JSONValue?, most: Int
     ) throws(APIError) -> Field<String> {
         guard let value else { return .absent }
@@ -243,17 +263,6 @@ package struct ServicePatch: Sendable {
             if !names.contains(other) { names.append(other) }
         }
         return .value(names)
-    }
-
-    private static func restart(_ value: JSONValue?) throws(APIError) -> Field<RestartPolicy> {
-        guard let value else { return .absent }
-        if value == .null { return .null }
-        guard case .string(let text) = value, let policy = RestartPolicy(rawValue: text) else {
-            throw .invalid(
-                "the field 'restart' is none of never, on-failure, always",
-                hint: "the default is on-failure")
-        }
-        return .value(policy)
     }
 }
 

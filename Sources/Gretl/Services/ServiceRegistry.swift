@@ -36,12 +36,12 @@ package final class ServiceRegistry {
     }
 
     /// Fills the registry with what is stored already, or shall never be.
-    func adopt(_ specs: [ServiceSpec], exits: [String: ProgramExit] = [:]) {
+    func adopt(_ specs: [ServiceSpec], exits: [String: StoredEnd] = [:]) {
         for spec in specs {
             let service = Service(spec)
-            if let exit = exits[spec.name] {
-                service.machine.recover(exit)
-                service.hasStoredExit = true
+            if let end = exits[spec.name] {
+                service.machine.recover(end)
+                service.storedState = end.state
             }
             services[spec.name] = service
             // Whether somebody listens on the port of an external one is asked when a client does.
@@ -113,6 +113,7 @@ package final class ServiceRegistry {
                     hint: "remove some with 'gr rm', or raise limits.services")
             }
             let spec = try patch.applied(to: old?.spec, daemonPorts: daemonPorts)
+            try await checkLog(spec)
             if spec != old?.spec { try await save(spec) }
             // A removal of the same name waits for this lock: `old` is still the registered one.
             let service = old ?? Service(spec)
@@ -123,6 +124,26 @@ package final class ServiceRegistry {
                 .serviceRegistered(name: spec.name, port: spec.port, group: spec.group))
             return service
         }
+    }
+
+    /// A log has one writer: two would rotate it under each other.
+    private func checkLog(_ spec: ServiceSpec) async throws(APIError) {
+        guard let path = spec.logFile else { return }
+        let environment = supervisor.environment
+        let other = services.values.first {
+            $0.name != spec.name && environment.logPath(of: $0.spec) == path
+        }
+        if let other {
+            throw .invalid(
+                "'\(other.name)' writes to \(path) already", hint: "choose another 'logFile'")
+        }
+        try await supervisor.checkLog(spec)
+    }
+
+    /// The services that name `name` in 'dependsOn'.
+    package func dependents(of name: String) -> [String] {
+        services.values.filter { $0.spec.dependsOn.contains(name) && !$0.isRemoved }
+            .map(\.name).sorted()
     }
 
     private func save(_ spec: ServiceSpec) async throws(APIError) {

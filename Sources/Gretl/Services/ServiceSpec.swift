@@ -1,11 +1,21 @@
 // What a user registered: the wish, without any state. Written by POST /v1/services, kept by
-// ServiceStore, read by the supervisor. Values here passed ServiceValidation.
+// ServiceStore, read by the supervisor. Values here passed ServicePatch.
+
+import NetCore
 
 /// When an ended program is started again.
 package enum RestartPolicy: String, Sendable, CaseIterable {
     case never
     case onFailure = "on-failure"
     case always
+}
+
+/// What a start of a service does.
+package enum StartMode: String, Sendable, CaseIterable {
+    /// It starts the program.
+    case manual
+    /// A monitor listens; the first connection starts the program.
+    case onDemand = "on-demand"
 }
 
 /// A registered service.
@@ -24,12 +34,35 @@ package struct ServiceSpec: Sendable, Equatable {
     package var environment: [String: String] = [:]
     package var dependsOn: [String] = []
     package var restart = RestartPolicy.onFailure
+    /// The program gets a terminal.
+    package var tty = false
+    /// A monitor listens on the port, over all restarts, and hands the socket on.
+    package var listen = false
+    package var startMode = StartMode.manual
+    /// Started when the daemon comes up for the first time after a boot.
+    package var autostart = false
+    /// What a stop sends first, nil for SIGTERM.
+    package var stopSignal: String?
+    /// Where its output goes; nil: a file of the daemon's.
+    package var logFile: String?
 
     package init(name: String) { self.name = name }
 
     /// What clients call; nil for a worker.
     package var url: String? { port.map { "http://localhost:\($0)" } }
 
+    /// The port a monitor is to listen on for it.
+    package var heldPort: Int? { listen || startMode == .onDemand ? port : nil }
+
     /// What its next start goes by.
-    var plan: ServiceMachine.Plan { ServiceMachine.Plan(restart: restart) }
+    var plan: ServiceMachine.Plan {
+        ServiceMachine.Plan(
+            restart: restart, isOnDemand: startMode == .onDemand, heldPort: heldPort)
+    }
+
+    /// How its monitor treats the program.
+    var options: ProgramOptions {
+        ProgramOptions(
+            terminal: tty ? .usual : nil, stopSignal: stopSignal.flatMap(SignalName.number))
+    }
 }

@@ -64,33 +64,39 @@ extension ServiceMachine {
     }
 
     /// Goes on where an earlier daemon left off.
-    mutating func take(_ found: Found, _ plan: Plan) -> [Action] {
+    mutating func take(_ found: Found, _ plan: Plan, _ holds: Bool) -> [Action] {
         reset(plan)
+        holdsSocket = holds
+        hasProgram = false
+        let before = lastExit
         lastExit = nil
-        hasProgram = true
         switch found {
         case .program(let isReady):
+            hasProgram = true
             state = isReady ? .running : .probing
             return isReady ? [] : [.beginProbing]
         case .stopping:
+            hasProgram = true
             state = .stopping
             return []
         case .armed:
-            hasProgram = false
-            holdsSocket = true
             state = .armed
             return []
         case .ended(let exit, let isNew):
             let told = seen(exit)
             return (isNew ? told : []) + clear()
+        case .backoff:
+            lastExit = before
+            state = .backoff
+            return [.scheduleRetry(after: RestartCounter.firstDelay)]
         }
     }
 
-    /// The exit is known; it is told once.
-    mutating func seen(_ exit: ProgramExit) -> [Action] {
+    /// How it ended is known, or known to be unknown; it is told once.
+    mutating func seen(_ exit: ProgramExit?) -> [Action] {
         lastExit = exit
         hasProgram = false
-        return [.publishEnded(.exit(exit))]
+        return [.publishEnded(exit.map(Ending.exit) ?? .unknown)]
     }
 
     /// The program is gone; its exit, if nobody saw it, stays unknown.

@@ -21,7 +21,7 @@ extension ServiceMachine {
         case .treeEmpty(let circumstances): treeEmpty(circumstances)
         case .monitorVanished(let circumstances): monitorVanished(circumstances)
         case .retryDue(let plan): retryDue(plan)
-        case .found(let found, let plan): self.found(found, plan)
+        case .found(let found, let plan, let holds): self.found(found, plan, holds)
         case .foundEnded(let ending, let plan, let circumstances):
             foundEnded(ending, plan, circumstances)
         }
@@ -174,7 +174,9 @@ extension ServiceMachine {
 
     private mutating func spawnFailed(_ circumstances: Circumstances) -> [Action] {
         switch state {
-        case .spawning, .arming: return notStarted(.spawnFailed, circumstances)
+        case .spawning, .arming:
+            let why = circumstances.isPortTaken ? StartAnswer.portTaken : .spawnFailed
+            return notStarted(why, circumstances)
         case .stopping, .restarting, .clearing: return treeEmpty(circumstances)
         case .stopped, .failed, .armed, .awaitingPort, .probing, .running, .backoff: return []
         }
@@ -195,7 +197,7 @@ extension ServiceMachine {
 
     // MARK: The end of a program
 
-    private mutating func exited(_ exit: ProgramExit, _ isPortTaken: Bool) -> [Action] {
+    private mutating func exited(_ exit: ProgramExit?, _ isPortTaken: Bool) -> [Action] {
         switch state {
         case .spawning, .probing:
             // Who holds the port is clear only when what the program left behind is gone.
@@ -242,11 +244,13 @@ extension ServiceMachine {
 
     // MARK: Earlier daemons
 
-    private mutating func found(_ found: Found, _ plan: Plan) -> [Action] {
+    private mutating func found(
+        _ found: Found, _ plan: Plan, _ holds: Bool
+    ) -> [Action] {
         switch state {
-        case .stopped, .failed: return take(found, plan)
+        case .stopped, .failed: return take(found, plan, holds)
         // It greets late: what was read of the program before it does not count any more.
-        case .backoff, .awaitingPort: return [.endWait] + take(found, plan)
+        case .backoff, .awaitingPort: return [.endWait] + take(found, plan, holds)
         case .arming, .armed, .spawning, .probing, .running, .stopping, .restarting, .clearing:
             return []
         }

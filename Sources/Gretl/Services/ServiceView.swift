@@ -7,7 +7,8 @@ package import NetCore
 /// Renders services.
 @ReactorActor
 package struct ServiceView {
-    let logPath: (String) -> String
+    /// Where the output of a spec's program goes.
+    let logPath: (ServiceSpec) -> String
 
     /// The object of list and get.
     package func write(
@@ -29,6 +30,11 @@ package struct ServiceView {
         json.field("ready", spec.ready)
         json.field("dependsOn", spec.dependsOn)
         json.field("restart", spec.restart.rawValue)
+        json.field("start", spec.startMode.rawValue)
+        json.field("listen", spec.heldPort != nil)
+        json.field("autostart", spec.autostart)
+        json.field("tty", spec.tty)
+        json.field("stopSignal", spec.stopSignal ?? "SIGTERM")
         json.field("env", spec.environment.keys.sorted())
         let exit = service.machine.isAlive ? nil : service.machine.lastExit
         json.field("exitCode", exit?.exitCode)
@@ -38,7 +44,7 @@ package struct ServiceView {
         json.field("lastProbe", service.lastProbe)
         json.field("restarts", service.restarts)
         json.field("nextTryAt", service.nextTry.map { Timestamp.text(milliseconds: $0) })
-        json.field("logFile", spec.command == nil ? nil : logPath(spec.name))
+        json.field("logFile", spec.command == nil ? nil : logPath(spec))
         if !warnings.isEmpty { json.field("warnings", warnings) }
         json.endObject()
     }
@@ -64,16 +70,4 @@ package struct ServiceView {
         json.endObject()
         return Response(status: 200, body: json.bytes)
     }
-}
-
-/// Signals by name.
-package enum SignalName {
-    private static let names = [
-        1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT",
-        7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2",
-        13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
-    ]
-
-    /// `SIGKILL` for 9; `SIG35` for one without a name.
-    package static func text(_ number: Int32) -> String { names[Int(number)] ?? "SIG\(number)" }
 }

@@ -17,7 +17,7 @@ extension Supervisor {
             outcome = .answered(.exitedBeforeReady)
         default: break
         }
-        let log = environment.logPath(service.name)
+        let log = environment.logPath(of: service.reachable)
         let last = service.lastProbe.map { "; last look: \($0)" } ?? ""
         switch outcome {
         case .answered(.running), .answered(.armed): return

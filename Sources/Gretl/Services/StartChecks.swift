@@ -12,6 +12,21 @@ extension Supervisor {
             hint: "register it with 'cmd' to have it started here")
     }
 
+    /// Throws when the output may not go where the spec wants it. Asks on another thread: links of
+    /// a user may lead to a disk that does not answer.
+    func checkLog(_ spec: ServiceSpec) async throws(APIError) {
+        guard let path = spec.logFile, let background else { return }
+        let place = LogPlace(path: path, directory: spec.directory, home: environment.home)
+        let refusal: String?
+        do throws(BackgroundThread.Refusal) {
+            refusal = try await background.perform { place.refusal() }
+        } catch { throw .daemonBusy("too much work is waiting") }
+        guard let refusal else { return }
+        throw .invalid(
+            "the log file \(path) cannot be used: \(refusal)",
+            hint: "give a path below 'cwd', or leave 'logFile' out")
+    }
+
     /// Throws when somebody else listens where the service is going to.
     func checkPorts(_ service: Service) throws(APIError) {
         // Our own monitor listens there for it.

@@ -51,6 +51,8 @@ package final class Supervisor {
         _ service: Service, timeout: Duration, stopsLate: Bool = false
     ) async throws(APIError) {
         guard !isClosing else { throw .daemonBusy("the daemon is shutting down") }
+        // Before the look at the state: from there on nothing may come in between.
+        if service.spec.logFile != nil { try await checkLog(service.spec) }
         switch service.machine.state {
         case .running:
             throw APIError(
@@ -77,6 +79,7 @@ package final class Supervisor {
     ) async throws(APIError) {
         guard !isClosing else { throw .daemonBusy("the daemon is shutting down") }
         try checkCommand(service)
+        if service.spec.logFile != nil { try await checkLog(service.spec) }
         let plan = service.spec.plan
         switch service.machine.state {
         case .stopping: throw .daemonBusy("'\(service.name)' is being stopped")
@@ -95,6 +98,15 @@ package final class Supervisor {
         case .restarting: break
         }
         try await wait(service, timeout: timeout, stopsLate: false)
+    }
+
+    /// Has a service that runs with another spec than the registered one run with that. What does
+    /// not run takes it with its next start.
+    package func apply(toRunning service: Service) async throws(APIError) {
+        guard !service.machine.isIdle, service.machine.state != .stopping,
+            service.live != service.spec
+        else { return }
+        try await restart(service, grace: .seconds(5), timeout: .seconds(30))
     }
 
     private func wait(
@@ -134,6 +146,7 @@ package final class Supervisor {
             service.stops.append(continuation)
             apply(.stopRequested(grace: grace), to: service)
         }
+        await keepStop(of: service)
     }
 
     /// What was said of the last start says nothing about the next one.

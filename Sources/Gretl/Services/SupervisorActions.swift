@@ -12,7 +12,7 @@ extension Supervisor {
 
     private func execute(_ action: ServiceMachine.Action, for service: Service) {
         switch action {
-        case .arm: arm(service)
+        case .arm: startSoon(service)
         case .awaitPort: awaitPort(service)
         case .scheduleRetry(let pause): scheduleRetry(service, after: pause)
         case .endWait: endWait(service)
@@ -61,7 +61,7 @@ extension Supervisor {
         service.readySince = nil
         service.readyFor = .zero
         service.endedSoon = false
-        forgetExit(of: service)
+        if service.machine.state == .spawning { forgetEnd(of: service) }
         guard !isClosing else { return }
         spawning.append(service)
         if spawning.count == 1, isOpen { reactor.runNextTurn(self) }
@@ -74,13 +74,10 @@ extension Supervisor {
         apply(.treeEmpty(circumstances(of: service)), to: service)
     }
 
-    private func arm(_ service: Service) {
-        service.failure = "sockets are not held yet"
-        apply(.spawnFailed(circumstances(of: service)), to: service)
-    }
-
     private func stopTree(_ service: Service, grace: Duration, keepsSocket: Bool) {
         service.orphan?.stop(grace: grace)
+        // At once, and not with the end of the monitor: the port is free when the stop is answered.
+        if !keepsSocket { letGoOfPort(service) }
         service.link?.stop(grace: grace)
         withdrawSpawn(service)
     }

@@ -21,6 +21,8 @@ package struct SupervisorEnvironment: Sendable {
     package var inherited: [String: String]
     /// GRETL_DAEMON.
     package var daemonURL: String
+    /// The daemon's home folder.
+    package var home = "/nonexistent"
     /// The pause before the first automatic start; shorter in tests.
     package var firstDelay = RestartCounter.firstDelay
 
@@ -41,6 +43,9 @@ package struct SupervisorEnvironment: Sendable {
 }
 
 extension SupervisorEnvironment {
+    /// Where the output of a spec's program goes.
+    package func logPath(of spec: ServiceSpec) -> String { spec.logFile ?? logPath(spec.name) }
+
     /// What a monitor is told to run for `spec`.
     func programStart(_ spec: ServiceSpec, incarnation: String) -> ProgramStart {
         var variables = inherited
@@ -55,7 +60,7 @@ extension SupervisorEnvironment {
         variables["GRETL_INCARNATION"] = incarnation
         return ProgramStart(
             shell: shell, command: spec.command ?? "", directory: directory,
-            logPath: logPath(spec.name), umask: umask,
+            logPath: logPath(of: spec), umask: umask,
             environment: variables.map { "\($0.key)=\($0.value)" }.sorted())
     }
 }

@@ -45,6 +45,31 @@ package enum Migrations {
                     key TEXT PRIMARY KEY NOT NULL,
                     value TEXT NOT NULL
                 ) STRICT, WITHOUT ROWID;
-                """)
+                """),
+        // How programs live. An end nobody saw has neither code nor signal; `state` is where it
+        // left the service.
+        Migration(
+            version: 2,
+            sql: """
+                ALTER TABLE services ADD COLUMN start_mode TEXT NOT NULL DEFAULT 'manual'
+                    CHECK (start_mode IN ('manual', 'on-demand'));
+                ALTER TABLE services ADD COLUMN listen INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE services ADD COLUMN autostart INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE services ADD COLUMN tty INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE services ADD COLUMN stop_signal TEXT;
+                ALTER TABLE services ADD COLUMN log_file TEXT;
+                CREATE TABLE ends(
+                    name TEXT PRIMARY KEY NOT NULL REFERENCES services(name) ON DELETE CASCADE,
+                    code INTEGER,
+                    signal INTEGER,
+                    requested INTEGER NOT NULL,
+                    forced INTEGER NOT NULL,
+                    ended_at INTEGER NOT NULL,
+                    state TEXT NOT NULL CHECK (state IN ('stopped', 'failed', 'backoff'))
+                ) STRICT, WITHOUT ROWID;
+                INSERT INTO ends SELECT name, code, signal, requested, forced, ended_at,
+                    iif(requested OR code = 0 OR signal = 15, 'stopped', 'failed') FROM exits;
+                DROP TABLE exits;
+                """),
     ]
 }

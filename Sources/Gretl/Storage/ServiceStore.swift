@@ -34,19 +34,27 @@ package final class ServiceStore {
             .text(spec.name), .integer(orNull: spec.port), .text(orNull: spec.command),
             .text(orNull: spec.directory), .text(orNull: spec.group), .text(orNull: spec.ready),
             .text(environment), .text(dependsOn), .text(spec.restart.rawValue),
-            .text(orNull: root), .integer(now),
+            .text(orNull: root), .integer(now), .text(spec.startMode.rawValue),
+            .integer(spec.listen ? 1 : 0), .integer(spec.autostart ? 1 : 0),
+            .integer(spec.tty ? 1 : 0), .text(orNull: spec.stopSignal),
+            .text(orNull: spec.logFile),
         ]
         try await database.write { connection throws(SQLiteError) in
             try connection.run(
                 """
                 INSERT INTO services(name, port, command, directory, service_group, ready,
-                    environment, depends_on, restart, root, created_at, updated_at)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)
+                    environment, depends_on, restart, root, created_at, updated_at, start_mode,
+                    listen, autostart, tty, stop_signal, log_file)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16,
+                    ?17)
                 ON CONFLICT(name) DO UPDATE SET port = excluded.port, command = excluded.command,
                     directory = excluded.directory, service_group = excluded.service_group,
                     ready = excluded.ready, environment = excluded.environment,
                     depends_on = excluded.depends_on, restart = excluded.restart,
-                    root = coalesce(excluded.root, root), updated_at = excluded.updated_at
+                    root = coalesce(excluded.root, root), updated_at = excluded.updated_at,
+                    start_mode = excluded.start_mode, listen = excluded.listen,
+                    autostart = excluded.autostart, tty = excluded.tty,
+                    stop_signal = excluded.stop_signal, log_file = excluded.log_file
                 """, values)
         }
     }
@@ -71,7 +79,8 @@ package final class ServiceStore {
             try connection.rows(
                 """
                 SELECT name, port, command, directory, service_group, ready, environment,
-                    depends_on, restart, root, created_at, updated_at
+                    depends_on, restart, root, created_at, updated_at, start_mode, listen,
+                    autostart, tty, stop_signal, log_file
                 FROM services ORDER BY name
                 """
             ) { row throws(SQLiteError) in try Self.record(row) }
@@ -90,13 +99,20 @@ package final class ServiceStore {
         let names = row.text(7)
         guard let environment = variables == "{}" ? [:] : decode([String: String].self, variables),
             let dependsOn = names == "[]" ? [] : decode([String].self, names),
-            let restart = RestartPolicy(rawValue: row.text(8) ?? "")
+            let restart = RestartPolicy(rawValue: row.text(8) ?? ""),
+            let startMode = StartMode(rawValue: row.text(12) ?? "")
         else {
             throw SQLiteConnection.unreadable("the row of service \"\(spec.name)\"")
         }
         spec.environment = environment
         spec.dependsOn = dependsOn
         spec.restart = restart
+        spec.startMode = startMode
+        spec.listen = row.integer(13) == 1
+        spec.autostart = row.integer(14) == 1
+        spec.tty = row.integer(15) == 1
+        spec.stopSignal = row.text(16)
+        spec.logFile = row.text(17)
         return Record(
             spec: spec, root: row.text(9), createdAt: row.integer(10) ?? 0,
             updatedAt: row.integer(11) ?? 0)
