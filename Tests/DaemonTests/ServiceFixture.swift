@@ -20,8 +20,8 @@ final class ServiceFixture {
         TemporaryFolder.write(Self.server, to: folder.file("server.pl"))
     }
 
-    /// Listens on PORT after DELAY seconds. FAILS answers of 503 come first. TERM: "ignore", or the
-    /// exit code after the signal.
+    /// Listens on PORT of HOST after DELAY seconds. FAILS answers of 503 come first. TERM_DOES:
+    /// "ignore", or the exit code after the signal.
     private static let server = #"""
         use Socket;
         $SIG{TERM} = $ENV{TERM_DOES} eq "ignore" ? "IGNORE" : sub { exit $ENV{TERM_DOES} }
@@ -31,7 +31,7 @@ final class ServiceFixture {
         select(undef, undef, undef, $ENV{DELAY}) if $ENV{DELAY};
         socket(my $s, PF_INET, SOCK_STREAM, 0) or die;
         setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
-        bind($s, sockaddr_in($ENV{PORT}, inet_aton("127.0.0.1"))) or die "bind: $!";
+        bind($s, sockaddr_in($ENV{PORT}, inet_aton($ENV{HOST} || "127.0.0.1"))) or die "bind: $!";
         listen($s, 64) or die;
         print "listening\n";
         my $fails = $ENV{FAILS} || 0;

@@ -15,7 +15,7 @@ package enum DaemonProcessError: Error {
 /// One daemon and its home folder. Used by one test at a time.
 package final class DaemonProcess {
     private let folder = TemporaryFolder()
-    private let environment: [String]
+    private var environment: [String]
     private let mask: String
     private let listen: String
     private let limit: UInt64
@@ -79,9 +79,11 @@ package final class DaemonProcess {
 
     package func signal(_ number: Int32) { _ = cepoll_pidfd_signal(pidfd, number) }
 
-    /// Starts again on the same home; the port changes.
-    package func restart() throws {
+    /// Starts again on the same home; the port changes. What `environment` names is set from then
+    /// on.
+    package func restart(environment more: [String] = []) throws {
         if pidfd >= 0 { stop() }
+        environment += more
         try launch()
     }
 

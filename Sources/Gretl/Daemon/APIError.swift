@@ -76,6 +76,8 @@ package struct APIError: Error, Equatable, Sendable {
     package var hint: String
     /// Headers the status asks for (Allow, Retry-After, WWW-Authenticate).
     package var headers: [String: String] = [:]
+    /// The last lines a program wrote, where they may say why.
+    package var logTail: [String] = []
 
     package init(
         _ code: Code, _ message: String, hint: String, headers: [String: String] = [:]
@@ -93,6 +95,12 @@ package struct APIError: Error, Equatable, Sendable {
         json.field("code", code.rawValue)
         json.field("message", message)
         json.field("hint", hint)
+        if !logTail.isEmpty {
+            json.key("details")
+            json.beginObject()
+            json.field("logTail", logTail)
+            json.endObject()
+        }
         json.endObject()
         return Response(
             status: code.status,

@@ -115,14 +115,20 @@ package final class Daemon {
         do throws(StorageError) { try await registry.load() } catch {
             throw StartFailure(message: "\(home.databasePath): \(error)")
         }
+        let boot = ProcessFacts.bootID()
+        let facts = MetaStore(database)
+        let lastBoot = try? await facts.value(MetaStore.bootKey)
+        let isNewBoot = lastBoot != nil && lastBoot != boot
         let recovery = Recovery(
             on: reactor, supervisor: supervisor, registry: registry,
-            runDirectory: home.runFolder)
+            runDirectory: home.runFolder, isNewBoot: isNewBoot)
         self.recovery = recovery
         await recovery.run(RunFiles.scan(home.runPath))
         guard !isStopping else { return }
         try listen(registry, supervisor, owners)
         supervisor.open()
+        registry.resume(isNewBoot: isNewBoot)
+        if lastBoot != boot { try? await facts.set(MetaStore.bootKey, boot) }
         Log.shared.info(
             "started",
             ["version": Version.text, "services": registry.count, "running": recovery.found])

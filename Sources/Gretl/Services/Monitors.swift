@@ -19,7 +19,9 @@ extension Supervisor {
 
     private func startMonitor(_ service: Service) -> Bool {
         let id = RandomID.make()
-        RunFiles.writeIntent(id, in: environment.runDirectory)
+        let spec = service.reachable
+        RunFiles.writeIntent(
+            id, RunFiles.Facts(name: spec.name, port: spec.port), in: environment.runDirectory)
         do throws(SystemError) {
             let link = try MonitorLink.start(
                 path: environment.monitorPath, id: id, name: service.name,
@@ -37,13 +39,13 @@ extension Supervisor {
 
     private func run(_ service: Service, _ link: MonitorLink) {
         let spec = service.reachable
+        noteListeners(service)
         link.options(spec.options)
         link.run(name: service.name, environment.programStart(spec, incarnation: link.id))
     }
 
     /// The monitor listens: on with what it listens for.
     private func held(_ service: Service, _ link: MonitorLink) {
-        RunFiles.removeIntent(link.id, in: environment.runDirectory)
         service.listensBy = link
         let state = service.machine.state
         apply(.socketHeld, to: service)
@@ -84,17 +86,43 @@ extension Supervisor {
             // As if it had become ready now: it is not known since when it is.
             service.readySince = greeting.isReady ? reactor.now : nil
         }
-        service.live = service.spec
+        service.live = started(service.spec, by: link.id)
+        service.listenersBefore = []
         if greeting.heldPort != nil { service.listensBy = link }
         apply(
             .found(found, service.spec.plan, holdsSocket: greeting.heldPort != nil), to: service)
         return true
     }
 
+    /// The spec a program of an earlier daemon was started with, as far as that is known: what
+    /// clients reach it by.
+    private func started(_ spec: ServiceSpec, by incarnation: String) -> ServiceSpec {
+        guard let facts = RunFiles.facts(incarnation, in: environment.runDirectory),
+            facts.port != spec.port
+        else { return spec }
+        var old = spec
+        old.port = facts.port
+        // It may ask at the new port.
+        old.ready = nil
+        return old
+    }
+
     /// Takes in how a program ended that neither monitor nor daemon outlived.
-    func foundEnd(_ ending: ServiceMachine.Ending, of service: Service) {
+    func foundEnd(_ ending: ServiceMachine.Ending, of service: Service, isNewBoot: Bool) {
         if case .exit(let exit) = ending, service.machine.lastExit == exit { return }
-        apply(.foundEnded(ending, service.spec.plan, circumstances(of: service)), to: service)
+        var plan = service.spec.plan
+        // What ran before a boot was ended by it, or would have been.
+        if isNewBoot { plan = ServiceMachine.Plan(restart: .never) }
+        apply(.foundEnded(ending, plan, circumstances(of: service)), to: service)
+        if ending == .reboot { service.failure = "reboot" }
+        if ending == .unknown { service.failure = "it ended while nobody watched" }
+        changed(service)
+    }
+
+    /// Goes on with what an earlier daemon was going to start again.
+    func resume(_ service: Service) {
+        guard service.storedState == .backoff, service.machine.isIdle else { return }
+        apply(.found(.backoff, service.spec.plan, holdsSocket: false), to: service)
     }
 
     /// Takes back a program that lost its monitor and its daemon. False when it has ended.
@@ -130,7 +158,7 @@ extension Supervisor {
     func spawned(_ program: ProgramIdentity, of service: Service) {
         service.program = program
         service.spawnedAt = reactor.now
-        if let link = service.link { RunFiles.removeIntent(link.id, in: environment.runDirectory) }
+        if let link = service.link { RunFiles.settleIntent(link.id, in: environment.runDirectory) }
         let spec = service.reachable
         apply(.spawned(needsProbe: spec.port != nil || spec.ready != nil), to: service)
         for waiter in service.starts where waiter.endsAtSpawn {
@@ -186,6 +214,7 @@ extension Supervisor: MonitorLinkDelegate {
     /// Only with an empty tree does a monitor take that it is no longer needed.
     private func endDiscarded(_ link: MonitorLink) {
         discarded[ObjectIdentifier(link)] = nil
+        RunFiles.removeIntent(link.id, in: environment.runDirectory)
         link.collected()
         link.close()
     }

@@ -10,6 +10,7 @@ final class ReadyCheck: TimerHandler {
     private let reactor: Reactor
     private let addresses: [SocketAddress]
     private let request: [UInt8]?
+    private let isOld: (SocketAddress) -> Bool
     private let looked: (String) -> Void
     private let passed: () -> Void
     private var probe: Probe?
@@ -26,28 +27,34 @@ final class ReadyCheck: TimerHandler {
     /// Deadline of one look.
     private static let timeout = Duration.seconds(1)
 
-    /// Nil when there is nothing to check. `looked` gets the words of every look that failed.
+    /// Nil when there is nothing to check. `isOld` says whether it was there before the program
+    /// who answers at an address: that answer says nothing. `looked` gets the words of every look
+    /// that failed.
     init?(
-        _ spec: ServiceSpec, on reactor: Reactor, looked: @escaping (String) -> Void,
-        passed: @escaping () -> Void
+        _ spec: ServiceSpec, on reactor: Reactor, isOld: @escaping (SocketAddress) -> Bool,
+        looked: @escaping (String) -> Void, passed: @escaping () -> Void
     ) {
-        if let ready = spec.ready, case .success(let url) = ReadyURL.parse(ready) {
-            addresses = url.addresses
-            request = url.request
-        } else if let port = spec.port.flatMap(UInt16.init(exactly:)) {
-            addresses = ["127.0.0.1", "::1"].compactMap { SocketAddress($0, port: port) }
-            request = nil
-        } else {
-            return nil
-        }
+        addresses = ReadyCheck.addresses(of: spec)
+        guard !addresses.isEmpty else { return nil }
+        request = spec.ready.flatMap { try? ReadyURL.parse($0).get().request }
         self.reactor = reactor
+        self.isOld = isOld
         self.looked = looked
         self.passed = passed
         look()
     }
 
+    /// Where a service of that spec is asked whether it is ready; empty when nowhere.
+    static func addresses(of spec: ServiceSpec) -> [SocketAddress] {
+        if let ready = spec.ready, case .success(let url) = ReadyURL.parse(ready) {
+            return url.addresses
+        }
+        guard let port = spec.port.flatMap(UInt16.init(exactly:)) else { return [] }
+        return ["127.0.0.1", "::1"].compactMap { SocketAddress($0, port: port) }
+    }
+
     private func look() {
-        guard !isOver, !addresses.isEmpty else { return }
+        guard !isOver else { return }
         probe = Probe(
             addresses[next % addresses.count], request: request, timeout: ReadyCheck.timeout,
             on: reactor
@@ -57,8 +64,10 @@ final class ReadyCheck: TimerHandler {
     private func saw(_ outcome: Probe.Outcome) {
         guard !isOver else { return }
         switch outcome {
-        case .connected: return pass()
-        case .status(let status) where (200...299).contains(status): return pass()
+        case .connected:
+            guard isFalse() else { return pass() }
+        case .status(let status) where (200...299).contains(status):
+            guard isFalse() else { return pass() }
         case .status(let status):
             let redirect = (300...399).contains(status) ? ", redirects are not followed" : ""
             answered = "HTTP status \(status)\(redirect)"
@@ -70,6 +79,15 @@ final class ReadyCheck: TimerHandler {
         guard next % addresses.count == 0 else { return look() }
         timer = reactor.timers.schedule(at: reactor.now + delay, self)
         delay = min(delay * 3 / 2, ReadyCheck.longestDelay)
+    }
+
+    /// Somebody answers who was there before the program.
+    private func isFalse() -> Bool {
+        let address = addresses[next % addresses.count]
+        guard isOld(address) else { return false }
+        answered =
+            "\(address.description) is answered by another process, which listened before the start"
+        return true
     }
 
     /// Of a round over both families an answer tells more than the address nobody listens on.

@@ -11,6 +11,7 @@ package final class Recovery {
     private let supervisor: Supervisor
     private let registry: ServiceRegistry
     private let runDirectory: Int32
+    private let isNewBoot: Bool
     /// Monitors that have not greeted yet.
     private var waiting: [ObjectIdentifier: MonitorLink] = [:]
     private var continuation: CheckedContinuation<Void, Never>?
@@ -44,12 +45,13 @@ package final class Recovery {
 
     package init(
         on reactor: Reactor, supervisor: Supervisor, registry: ServiceRegistry,
-        runDirectory: Int32
+        runDirectory: Int32, isNewBoot: Bool
     ) {
         self.reactor = reactor
         self.supervisor = supervisor
         self.registry = registry
         self.runDirectory = runDirectory
+        self.isNewBoot = isNewBoot
     }
 
     /// Takes back what `files` (a scan of the run directory) names.
@@ -79,7 +81,7 @@ package final class Recovery {
     }
 
     private func expect(_ file: RunFiles.Found) {
-        guard let monitor = RunFiles.monitorPid(file.id) else { return readRecord(file) }
+        guard let monitor = RunFiles.monitorPid(file.id) else { return records.append(file) }
         intents.append(Intent(id: file.id, monitor: monitor))
     }
 
@@ -96,17 +98,29 @@ package final class Recovery {
     /// No monitor lives: its record, if there is one, says how the program ended.
     private func readRecord(_ file: RunFiles.Found) {
         let fields = RunFiles.readRecord(file.id, in: runDirectory) ?? [:]
-        if let exit = Recovery.exit(fields), let name = fields["name"].flatMap(Recovery.decoded),
-            let service = registry.find(name)
-        {
-            supervisor.foundEnd(.exit(exit), of: service)
-            supervisor.keepEnd(of: service) { [runDirectory] in
-                RunFiles.removeAll(file.id, in: runDirectory)
-            }
-            return
+        let facts = RunFiles.facts(file.id, in: runDirectory)
+        let name = fields["name"].flatMap(Recovery.decoded) ?? facts?.name
+        guard let service = name.flatMap(registry.find) else {
+            return RunFiles.removeAll(file.id, in: runDirectory)
         }
-        if fields.isEmpty, findStray(file) { return }
-        RunFiles.removeAll(file.id, in: runDirectory)
+        if let exit = Recovery.exit(fields) {
+            take(.exit(exit), of: service, file)
+        } else if !isNewBoot, findStray(file) {
+            return
+        } else if facts != nil {
+            take(isNewBoot ? .reboot : .unknown, of: service, file)
+        } else {
+            RunFiles.removeAll(file.id, in: runDirectory)
+        }
+    }
+
+    private func take(
+        _ ending: ServiceMachine.Ending, of service: Service, _ file: RunFiles.Found
+    ) {
+        supervisor.foundEnd(ending, of: service, isNewBoot: isNewBoot)
+        supervisor.keepEnd(of: service) { [runDirectory] in
+            RunFiles.removeAll(file.id, in: runDirectory)
+        }
     }
 
     /// Neither monitor nor record: was the monitor alone killed, the program still runs.
@@ -135,7 +149,7 @@ package final class Recovery {
         guard waiting.removeValue(forKey: ObjectIdentifier(link)) != nil else { return }
         defer { finishIfDone() }
         // It is found by its socket from here on.
-        RunFiles.removeIntent(link.id, in: runDirectory)
+        RunFiles.settleIntent(link.id, in: runDirectory)
         guard let service = registry.find(greeting.name), !service.machine.isAlive else {
             // Nobody knows it any more, or a second program of one service: it has to go.
             supervisor.discard(link)
@@ -161,7 +175,9 @@ extension Recovery: MonitorLinkDelegate {
     package func monitorLost(_ link: MonitorLink) {
         waiting[ObjectIdentifier(link)] = nil
         link.close()
-        readRecord(RunFiles.Found(id: link.id))
+        records.append(RunFiles.Found(id: link.id))
+        // Later than the daemon waited for it.
+        if continuation == nil { readRecords() }
         finishIfDone()
     }
 }
@@ -169,6 +185,7 @@ extension Recovery: MonitorLinkDelegate {
 extension Recovery: TimerHandler {
     package func timerFired(_ tag: UInt32) {
         look()
+        if continuation == nil { readRecords() }
         if reactor.now >= deadline { release() }
         finishIfDone()
         guard !intents.isEmpty else {
@@ -190,7 +207,7 @@ extension Recovery: TimerHandler {
             // In this order: it removes its socket before it ends.
             let lives = RunFiles.isMonitor(intent.monitor, of: intent.id)
             if RunFiles.hasSocket(intent.id, in: runDirectory), connect(intent.id) { return false }
-            if !lives { readRecord(RunFiles.Found(id: intent.id)) }
+            if !lives { records.append(RunFiles.Found(id: intent.id)) }
             return lives
         }
     }

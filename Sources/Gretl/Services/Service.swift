@@ -33,6 +33,8 @@ package final class Service {
     package internal(set) var nextTry: Int64?
     /// Starts nobody asked for since the last one somebody did.
     package internal(set) var restarts = 0
+    /// Who listened where its program is asked, before that was started.
+    var listenersBefore: Set<UInt32> = []
     var spawnedAt: Instant?
     var readySince: Instant?
     /// How long the program that ended had been ready.

@@ -61,9 +61,10 @@ extension Supervisor {
         service.link = nil
         letGoOfPort(service)
         keepEnd(of: service) { [environment] in
+            // First: behind an end of the daemon right here only the monitor is asked.
+            RunFiles.removeIntent(link.id, in: environment.runDirectory)
             link.collected()
             link.close()
-            RunFiles.removeIntent(link.id, in: environment.runDirectory)
         }
     }
 

@@ -49,6 +49,26 @@ package final class ServiceRegistry {
         }
     }
 
+    /// After recovery: goes on with what was going to be started again, or starts after a boot what
+    /// wants that.
+    package func resume(isNewBoot: Bool) {
+        for service in all where service.machine.isIdle {
+            guard isNewBoot else {
+                supervisor.resume(service)
+                continue
+            }
+            guard service.spec.autostart else { continue }
+            spawn { [supervisor] in
+                do throws(APIError) {
+                    try await supervisor.start(service, timeout: .seconds(30))
+                } catch {
+                    Log.shared.warning(
+                        "autostart", ["service": service.name, "reason": error.message])
+                }
+            }
+        }
+    }
+
     /// Names are bytes. A dictionary compares strings by what they look like, so two spellings of
     /// one character share a place: only the registered spelling finds it.
     package func find(_ name: String) -> Service? {

@@ -8,6 +8,22 @@ extension Supervisor {
     func check(
         _ answer: StartWaiter.Outcome, of service: Service, timeout: Duration
     ) async throws(APIError) {
+        do throws(APIError) {
+            try await refuse(answer, of: service, timeout: timeout)
+        } catch {
+            guard error.code == .readyTimeout else { throw error }
+            var told = error
+            told.logTail = await logTail(of: service, count: Supervisor.tailLines)
+            throw told
+        }
+    }
+
+    /// Lines of the log that come with a start that failed.
+    private static let tailLines = 20
+
+    private func refuse(
+        _ answer: StartWaiter.Outcome, of service: Service, timeout: Duration
+    ) async throws(APIError) {
         var outcome = answer
         switch (answer, service.machine.state) {
         // A program without a port is ready when it runs, and may have ended by now.

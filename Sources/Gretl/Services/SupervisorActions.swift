@@ -132,9 +132,29 @@ extension Supervisor {
 
     // MARK: Readiness
 
+    /// Takes down who listens where the program is going to be asked. The socket that is held for
+    /// it does not count.
+    func noteListeners(_ service: Service) {
+        let spec = service.reachable
+        let held = service.machine.holdsSocket ? spec.heldPort : nil
+        service.listenersBefore = Set(
+            ReadyCheck.addresses(of: spec).filter { held == nil || Int($0.port) != held }
+                .compactMap(listener))
+    }
+
+    /// The socket that accepts connections to `address`, by its inode.
+    private func listener(at address: SocketAddress) -> UInt32? {
+        guard let owner = try? owners?.listener(at: address), owner.inode != 0 else { return nil }
+        return owner.inode
+    }
+
     private func beginProbing(_ service: Service) {
         let check = ReadyCheck(
             service.reachable, on: reactor,
+            isOld: { [weak self, weak service] address in
+                guard let self, let service, !service.listenersBefore.isEmpty else { return false }
+                return listener(at: address).map(service.listenersBefore.contains) ?? false
+            },
             looked: { [weak service] words in service?.lastProbe = words },
             passed: { [weak self, weak service] in
                 guard let self, let service else { return }

@@ -7,6 +7,8 @@ package import NetCore
 @ReactorActor
 package final class MetaStore {
     private let database: Database
+    /// The kernel's name of the boot in which a daemon last ran.
+    package static let bootKey = "boot"
 
     package init(_ database: Database) { self.database = database }
 

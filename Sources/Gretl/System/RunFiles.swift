@@ -1,6 +1,7 @@
 // The small files of the run directory. `ID.new` says that a monitor is being started: without it a
 // daemon that comes up in the milliseconds between the start of a monitor and the moment it can be
-// found would miss it. `ID.sock` and `ID.exit` are the monitor's.
+// found would miss it. It becomes `ID.run` with the program's start and says whose it is, should
+// nobody be left to ask. `ID.sock` and `ID.exit` are the monitor's.
 
 import Glibc
 
@@ -14,21 +15,46 @@ package enum RunFiles {
         package var hasRecord = false
     }
 
-    /// Says that the monitor `id` is about to be started.
-    static func writeIntent(_ id: String, in directory: Int32) {
-        let descriptor = unsafe openat(
-            directory, "\(id).new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        if descriptor >= 0 { close(descriptor) }
+    /// What a program was started as.
+    package struct Facts: Sendable, Equatable {
+        package var name: String
+        /// Of the spec it was started with, which may have changed since.
+        package var port: Int?
     }
 
-    /// The monitor can be found by its socket now, or is gone.
+    /// Says that the monitor `id` is about to be started.
+    static func writeIntent(_ id: String, _ facts: Facts, in directory: Int32) {
+        let descriptor = unsafe openat(
+            directory, "\(id).new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return }
+        let port = facts.port.map { "\($0)" } ?? ""
+        let bytes = Array("port=\(port) name=\(ServiceNames.encode(facts.name))\n".utf8)
+        _ = unsafe write(descriptor, bytes, bytes.count)
+        close(descriptor)
+    }
+
+    /// The program runs: its monitor can be found by its socket.
+    static func settleIntent(_ id: String, in directory: Int32) {
+        _ = unsafe renameat(directory, "\(id).new", directory, "\(id).run")
+    }
+
+    /// The monitor is gone, or about to end with everything known.
     static func removeIntent(_ id: String, in directory: Int32) {
         _ = unsafe unlinkat(directory, "\(id).new", 0)
+        _ = unsafe unlinkat(directory, "\(id).run", 0)
+    }
+
+    /// What the program of an incarnation was started as; nil when none was.
+    static func facts(_ id: String, in directory: Int32) -> Facts? {
+        guard let fields = readFields("\(id).run", in: directory),
+            let name = fields["name"].flatMap(ServiceNames.decode)
+        else { return nil }
+        return Facts(name: name, port: fields["port"].flatMap { Int($0) })
     }
 
     /// Forgets everything of an incarnation.
     static func removeAll(_ id: String, in directory: Int32) {
-        for suffix in ["new", "sock", "exit"] {
+        for suffix in ["new", "run", "sock", "exit"] {
             _ = unsafe unlinkat(directory, "\(id).\(suffix)", 0)
         }
     }
@@ -79,6 +105,7 @@ package enum RunFiles {
             let id = String(parts[0])
             switch parts[1] {
             case "new": found[id, default: Found(id: id)].hasIntent = true
+            case "run": found[id] = found[id] ?? Found(id: id)
             case "sock": found[id, default: Found(id: id)].hasSocket = true
             case "exit": found[id, default: Found(id: id)].hasRecord = true
             default: continue
@@ -96,7 +123,11 @@ package enum RunFiles {
 
     /// The exit record of an incarnation: its one line as key=value pairs.
     static func readRecord(_ id: String, in directory: Int32) -> [String: String]? {
-        let descriptor = unsafe openat(directory, "\(id).exit", O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+        readFields("\(id).exit", in: directory)
+    }
+
+    private static func readFields(_ file: String, in directory: Int32) -> [String: String]? {
+        let descriptor = unsafe openat(directory, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: 4_096)
