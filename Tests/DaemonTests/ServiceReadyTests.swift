@@ -114,6 +114,27 @@ import Testing
         #expect(try fixture.daemon.ask("DELETE", path).status == 200)
     }
 
+    @Test func `Output goes where it is wanted, and not where a link leads later`() throws {
+        let path = fixture.folder.file("own.log")
+        let place = "\"cwd\":\"\(fixture.folder.path)\",\"logFile\":\"\(path)\""
+        try fixture.register("a", port: port, more: place)
+        #expect(try fixture.start("a").status == 200)
+        #expect(try fixture.service("a")["logFile"].text == path)
+        #expect(eventually { TextFile.read(path)?.contains("listening") == true })
+        let taken = try fixture.daemon.ask(
+            "POST", "/v1/services", "{\"name\":\"b\",\"port\":null,\"cmd\":\"x\",\(place)}")
+        #expect(taken.status == 400)
+        #expect(taken.message.contains("'a'"))
+        #expect(try fixture.stop("a").status == 200)
+        let victim = fixture.folder.file("victim")
+        TemporaryFolder.write("untouched", to: victim)
+        _ = unsafe unlink(path)
+        _ = unsafe symlink(victim, path)
+        let refused = try fixture.start("a")
+        #expect(refused.status == 400, "\(refused.text)")
+        #expect(TextFile.read(victim) == "untouched")
+    }
+
     @Test func `A server on the other address family is found`() throws {
         let script = #"""
             use Socket; use Socket qw(inet_pton AF_INET6 pack_sockaddr_in6);

@@ -68,6 +68,63 @@ import Testing
         #expect(missing.message.contains("port"))
     }
 
+    @Test func `How a program lives is checked field by field and together`() throws {
+        func with(_ field: String) -> String {
+            "{\"name\":\"l\",\"port\":7000,\"cmd\":\"x\",\"cwd\":\"/tmp\",\(field)}"
+        }
+        let ready = #","ready":"http://localhost:7000/""#
+        let bad = [
+            #""start":"auto""#, #""start":1"#, #""listen":1"#, #""listen":"yes""#,
+            #""autostart":0"#, #""tty":"true""#, #""stopSignal":"SIGKILL""#,
+            #""stopSignal":"INT""#, #""stopSignal":2"#, #""logFile":1"#, #""logFile":"a.log""#,
+            #""logFile":"/tmp/../etc/x""#, #""logFile":"/tmp/""#, #""logFile":"/tmp/./x""#,
+            #""logFile":"/tmp//x""#, #""logFile":"/etc/gr-canary.log""#,
+            #""logFile":"/tmp/no-such-folder/x.log""#, #""logFile":"/""#,
+            // Together: a connection proves nothing while the socket is held for the program.
+            #""listen":true"#, #""start":"on-demand""#,
+        ]
+        try judge(bad.map { (with($0), 400) })
+        try judge([
+            (#"{"name":"l","port":null,"cmd":"x","listen":true\#(ready)}"#, 400),
+            (#"{"name":"l","port":7000,"start":"on-demand"\#(ready)}"#, 400),
+        ])
+        let why = try daemon.ask("POST", "/v1/services", with(#""start":"on-demand""#))
+        #expect(why.message.contains("on-demand") && why.message.contains("ready"))
+        let good = [
+            #""start":"manual""#, #""start":null"#, #""listen":true\#(ready)"#,
+            #""start":"on-demand"\#(ready)"#, #""autostart":true,"tty":true"#,
+            #""stopSignal":"SIGINT""#, #""stopSignal":null"#, #""logFile":null"#,
+        ]
+        try judge(good.map { (with($0), 201) })
+        let body = try daemon.ask(
+            "POST", "/v1/services", with(#""start":"on-demand","stopSignal":"SIGINT"\#(ready)"#))
+        #expect(body.json["start"].text == "on-demand")
+        #expect(body.json["listen"] == .bool(true))
+        #expect(body.json["autostart"] == .bool(true))
+        #expect(body.json["tty"] == .bool(true))
+        #expect(body.json["stopSignal"].text == "SIGINT")
+        // What made it possible cannot be taken away alone.
+        try judge([(#"{"name":"l","ready":null}"#, 400), (#"{"name":"l","port":null}"#, 400)])
+        // It is all still there behind a new daemon.
+        daemon.kill()
+        try daemon.restart()
+        let later = try daemon.ask("GET", "/v1/services/l").json
+        for field in ["start", "listen", "autostart", "tty", "stopSignal"] {
+            #expect(later[field] == body.json[field], "\(field)")
+        }
+    }
+
+    @Test func `Those who depend on a removed service are named, and keep its name`() throws {
+        try judge([
+            (#"{"name":"db","port":7001}"#, 201),
+            (#"{"name":"api","port":7002,"dependsOn":["db"]}"#, 201),
+        ])
+        let removed = try daemon.ask("DELETE", "/v1/services/db")
+        #expect(removed.json["warnings"].items.first?.text?.contains("'api'") == true)
+        let left = try daemon.ask("GET", "/v1/services/api").json
+        #expect(left["dependsOn"].items.compactMap(\.text) == ["db"])
+    }
+
     @Test func otherFieldsHaveTypes() throws {
         func with(_ field: String) -> String { "{\"name\":\"f\",\"port\":7000,\(field)}" }
         let bad = [

@@ -77,6 +77,8 @@ struct CommandLineChangeTests {
         "POST /v1/services/idle/stop":
             #"409 {"code":"not_running","message":"idle does not run","hint":null}"#,
         "POST /v1/services/idle/start": #"200 {"name":"idle","status":"running","pid":9}"#,
+        "POST /v1/services/web/restart": #"200 {"name":"web","status":"running","pid":7}"#,
+        "POST /v1/services/idle/restart": #"200 {"name":"idle","status":"running","pid":9}"#,
         "DELETE /v1/services/web": #"200 {"ok":true,"name":"web"}"#,
         "GET /v1/services":
             #"200 {"services":[{"name":"web","status":"running"},{"name":"db","status":"x"}]}"#,
@@ -104,7 +106,10 @@ struct CommandLineChangeTests {
         #expect(stop.lines.first == "POST /v1/services/web/stop?grace=120000")
         let restart = gr("restart", "web", "idle")
         #expect(restart.run.output == "web running, pid 7\nidle running, pid 9\n")
-        #expect(restart.lines.count == 4 && restart.run.code == 0)
+        #expect(
+            restart.lines == ["POST /v1/services/web/restart", "POST /v1/services/idle/restart"])
+        let quick = gr("restart", "web", "--grace", "1s", "--timeout", "2s")
+        #expect(quick.lines == ["POST /v1/services/web/restart?grace=1000&timeout=2000"])
         let removed = gr("rm", "web")
         #expect(removed.run.output == "web removed\n")
         #expect(removed.lines == ["DELETE /v1/services/web"])

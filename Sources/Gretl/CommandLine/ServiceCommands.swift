@@ -124,7 +124,9 @@ enum ServiceCommands {
         let timeout = try time("timeout", context)
         let client = try context.client()
         return context.forEachName { (name) throws(CommandFailure) in
-            try start(name, timeout, client, context)
+            try bringUp(
+                name, timeout.map { "/start?timeout=\($0.inWholeMilliseconds)" } ?? "/start",
+                within: timeout ?? defaultTimeout, client, context)
         }
     }
 
@@ -146,28 +148,26 @@ enum ServiceCommands {
         let timeout = try time("timeout", context)
         let grace = try time("grace", context)
         let client = try context.client()
+        let query = [("grace", grace), ("timeout", timeout)].compactMap { name, value in
+            value.map { "\(name)=\($0.inWholeMilliseconds)" }
+        }
         return context.forEachName { (name) throws(CommandFailure) in
-            try named(name, client, context) { () throws(CommandFailure) in
-                do throws(CommandFailure) {
-                    _ = try stop(name, grace, client)
-                } catch {
-                    // What does not run needs no stop.
-                    if error.code != "not_running" { throw error }
-                }
-            }
-            try start(name, timeout, client, context)
+            try bringUp(
+                name, query.isEmpty ? "/restart" : "/restart?\(query.joined(separator: "&"))",
+                within: (grace ?? defaultGrace) + (timeout ?? defaultTimeout), client, context)
         }
     }
 
-    private static func start(
-        _ name: String, _ timeout: Duration?, _ client: DaemonClient, _ context: CommandContext
+    /// A call whose answer comes when the service is ready.
+    private static func bringUp(
+        _ name: String, _ operation: String, within time: Duration, _ client: DaemonClient,
+        _ context: CommandContext
     ) throws(CommandFailure) {
-        let query = timeout.map { "?timeout=\($0.inWholeMilliseconds)" } ?? ""
         let answer = try named(name, client, context) { () throws(CommandFailure) in
             do throws(CommandFailure) {
                 return try client.call(
-                    "POST", DaemonClient.target(service: name, "/start" + query),
-                    within: (timeout ?? defaultTimeout) + patience)
+                    "POST", DaemonClient.target(service: name, operation),
+                    within: time + patience)
             } catch {
                 guard error.code == "answer_timeout" else { throw error }
                 throw CommandFailure(

@@ -24,8 +24,6 @@ package final class Service {
     package internal(set) var failure: String?
     /// The last look of the ready check that failed.
     package internal(set) var lastProbe: String?
-    /// Something odd about the program that runs, in words.
-    package internal(set) var notice: String?
     var check: ReadyCheck?
     /// The pause before the next start, or the wait for its port.
     var wait: RestartWait?

@@ -53,6 +53,8 @@ package final class Supervisor {
         guard !isClosing else { throw .daemonBusy("the daemon is shutting down") }
         // Before the look at the state: from there on nothing may come in between.
         if service.spec.logFile != nil { try await checkLog(service.spec) }
+        // Else a program would run that nobody can stop.
+        guard !service.isRemoved else { throw .unknownService(service.name) }
         switch service.machine.state {
         case .running:
             throw APIError(
@@ -80,6 +82,8 @@ package final class Supervisor {
         guard !isClosing else { throw .daemonBusy("the daemon is shutting down") }
         try checkCommand(service)
         if service.spec.logFile != nil { try await checkLog(service.spec) }
+        // Else a program would run that nobody can stop.
+        guard !service.isRemoved else { throw .unknownService(service.name) }
         let plan = service.spec.plan
         switch service.machine.state {
         case .stopping: throw .daemonBusy("'\(service.name)' is being stopped")

@@ -56,7 +56,6 @@ extension Supervisor {
             machine.isAutomatic && machine.counter.tries > 0 ? service.restarts + 1 : 0
         service.live = service.spec
         service.failure = nil
-        service.notice = nil
         service.spawnedAt = nil
         service.readySince = nil
         service.readyFor = .zero

@@ -14,6 +14,12 @@ package struct LogPlace: Sendable {
     /// The daemon's home folder.
     package var home: String
 
+    package init(path: String, directory: String?, home: String) {
+        self.path = path
+        self.directory = directory
+        self.home = home
+    }
+
     /// Why `path` may not be used; nil when it may.
     package func refusal() -> String? {
         guard let slash = path.lastIndex(of: "/") else { return "it is no absolute path" }
