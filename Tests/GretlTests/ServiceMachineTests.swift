@@ -231,6 +231,26 @@ private let table: [(Event, String)] = [
         }
     }
 
+    @Test func `Ends are told as the contract counts them`() {
+        func told(_ ending: ServiceMachine.Ending) -> Gretl.Event { ending.event(of: "a") }
+        func crashed(_ code: Int32, _ signal: String? = nil) -> Gretl.Event {
+            .serviceCrashed(name: "a", exitCode: code, signal: signal)
+        }
+        func stopped(_ code: Int32?, _ reason: String? = nil) -> Gretl.Event {
+            .serviceStopped(name: "a", exitCode: code, reason: reason)
+        }
+        #expect(told(.exit(exit(1))) == crashed(1))
+        #expect(told(.exit(exit(nil, signal: 9))) == crashed(137, "SIGKILL"))
+        #expect(told(.exit(exit(nil, signal: 11))) == crashed(139, "SIGSEGV"))
+        #expect(told(.exit(exit(0))) == stopped(0))
+        #expect(told(.exit(exit(nil, signal: 15))) == stopped(143))
+        // Asked for, and forced.
+        #expect(told(.exit(exit(nil, signal: 9, requested: true))) == stopped(137))
+        #expect(told(.exit(exit(3, requested: true))) == stopped(3))
+        #expect(told(.unknown) == stopped(nil, "unknown"))
+        #expect(told(.reboot) == stopped(nil, "reboot"))
+    }
+
     @Test func `A record says nothing about a program that runs`() {
         for state in State.allCases {
             var machine = machine(state)

@@ -72,7 +72,12 @@ extension Supervisor {
             guard greeting.program != nil else { return false }
             found = greeting.isStopping ? .stopping : .program(isReady: greeting.isReady)
         case .exited, .empty, .new:
-            if greeting.isArmed, greeting.state != .exited {
+            // It listens for a program that did not run yet; perhaps it said that somebody waits,
+            // and nobody heard it.
+            let isWaiting =
+                greeting.heldPort != nil && greeting.state == .new
+                && service.spec.startMode == .onDemand
+            if greeting.isArmed && greeting.state != .exited || isWaiting {
                 found = .armed
             } else if let exit = greeting.exit {
                 found = .ended(exit, isNew: service.machine.lastExit != exit)
@@ -91,6 +96,7 @@ extension Supervisor {
         if greeting.heldPort != nil { service.listensBy = link }
         apply(
             .found(found, service.spec.plan, holdsSocket: greeting.heldPort != nil), to: service)
+        if found == .armed { link.arm() }
         return true
     }
 

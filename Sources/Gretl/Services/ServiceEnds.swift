@@ -33,21 +33,7 @@ extension Supervisor {
 
     /// Tells of an end.
     func publish(_ ending: ServiceMachine.Ending, of service: Service) {
-        let name = service.name
-        switch ending {
-        case .exit(let exit) where ServiceMachine.isFailure(exit):
-            events?.publish(
-                .serviceCrashed(
-                    name: name, exitCode: exit.exitCode,
-                    signal: exit.signal.map(SignalName.text)))
-        case .exit(let exit):
-            events?.publish(
-                .serviceStopped(name: name, exitCode: exit.exitCode, reason: nil))
-        case .unknown:
-            events?.publish(.serviceStopped(name: name, exitCode: nil, reason: "unknown"))
-        case .reboot:
-            events?.publish(.serviceStopped(name: name, exitCode: nil, reason: "reboot"))
-        }
+        events?.publish(ending.event(of: service.name))
     }
 
     /// The program is gone and known to be: forget the incarnation. A monitor that listens goes on.
@@ -105,6 +91,21 @@ extension Supervisor {
         do throws(StorageError) { try await exits.markStopped(service.name) } catch {
             Log.shared.error(
                 "a stop could not be stored", ["service": service.name, "reason": "\(error)"])
+        }
+    }
+}
+
+extension ServiceMachine.Ending {
+    /// As the stream of events has it: asked for, clean and by SIGTERM is stopped, else crashed.
+    package func event(of name: String) -> Event {
+        switch self {
+        case .exit(let exit) where ServiceMachine.isFailure(exit):
+            .serviceCrashed(
+                name: name, exitCode: exit.exitCode, signal: exit.signal.map(SignalName.text))
+        case .exit(let exit):
+            .serviceStopped(name: name, exitCode: exit.exitCode, reason: nil)
+        case .unknown: .serviceStopped(name: name, exitCode: nil, reason: "unknown")
+        case .reboot: .serviceStopped(name: name, exitCode: nil, reason: "reboot")
         }
     }
 }
