@@ -44,6 +44,10 @@ package enum Limits {
     package static let repeatedHeadBytes = 2_048
     /// Longest path parameter in such a head.
     package static let repeatedParameterBytes = 128
+    /// Bytes a client may send while it listens to a stream; they are read and dropped.
+    package static let streamInputBytes = 64 * 1_024
+    /// Streams that a drain ends in one turn: each costs up to 20 us.
+    package static let streamsEndedPerTurn = 64
     /// Longest message of a Unix message socket.
     package static let messageBytes = 160 * 1_024
     /// Children started in one turn: a spawn costs about half a millisecond.

@@ -89,6 +89,7 @@ final class Stage {
         for peer in peers { peer.pump() }
         reactor.turn(waitingAtMost: .zero)
         for connection in connections { connection.checkInvariants() }
+        for log in application.streams { log.stream.checkInvariants() }
         for peer in peers { peer.pump() }
     }
 

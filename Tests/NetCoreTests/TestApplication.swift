@@ -7,7 +7,7 @@ import HTTPParser
 
 @ReactorActor
 final class TestApplication: HTTPApplication {
-    enum Route: Int { case fixed, named, echo, later, large, never, drain }
+    enum Route: Int { case fixed, named, echo, later, large, never, drain, stream, upgrade }
 
     private let router = Router([
         (.get, "/fixed", Route.fixed.rawValue),
@@ -20,10 +20,15 @@ final class TestApplication: HTTPApplication {
         (.get, "/large", Route.large.rawValue),
         (.get, "/never", Route.never.rawValue),
         (.post, "/drain", Route.drain.rawValue),
+        (.get, "/stream", Route.stream.rawValue),
+        (.get, "/upgrade", Route.upgrade.rawValue),
     ])
     /// Exchanges put off by /later, oldest first.
     private(set) var laters: [(later: Later, path: String)] = []
     private var nevers: [Later] = []
+    /// What /stream and /upgrade opened, oldest first.
+    private(set) var streams: [StreamLog] = []
+    private(set) var taken: [TakenSocket] = []
     /// Paths in the order their handlers ran.
     private(set) var handled: [String] = []
     /// Called for /drain, before its answer.
@@ -61,6 +66,14 @@ final class TestApplication: HTTPApplication {
         case .drain:
             onDrain()
             exchange.reply(answer(202, "draining"))
+        case .stream:
+            let head = Response(
+                status: 200, contentType: "text/event-stream", headers: [("X-Test", "1")], body: [])
+            exchange.openStream(head) { self.streams.append(StreamLog($0)) }
+        case .upgrade:
+            exchange.upgrade([("Upgrade", "test"), ("Connection", "Upgrade")]) {
+                self.taken.append($0)
+            }
         case nil: exchange.reply(answer(500, "no route"))
         }
     }
@@ -97,4 +110,25 @@ final class TestApplication: HTTPApplication {
         nevers = []
         while !laters.isEmpty { answerLater() }
     }
+}
+
+/// Owns a stream and notes what it is told.
+@ReactorActor
+final class StreamLog: EventStreamOwner {
+    let stream: EventStream
+    private(set) var drains = 0
+    private(set) var closes = 0
+    var onDrained: (EventStream) -> Void = { _ in }
+
+    init(_ stream: EventStream) {
+        self.stream = stream
+        stream.owner = self
+    }
+
+    func streamDrained(_ stream: EventStream) {
+        drains += 1
+        onDrained(stream)
+    }
+
+    func streamClosed(_ stream: EventStream) { closes += 1 }
 }

@@ -203,6 +203,43 @@ package final class Exchange {
             closes: closes, isHTTP10: isHTTP10, additional: additionalHeaders)
     }
 
+    /// Answers with a head and keeps the connection open behind it: `opened` gets the stream once
+    /// the head is sent, unless the client has left by then. HEAD gets the head alone.
+    package func openStream(
+        _ head: Response, _ opened: @escaping @ReactorActor (EventStream) -> Void
+    ) {
+        guard case .open = state, let connection = unsafe connection else { return }
+        writeOpenEnded(head, on: connection, closes: true)
+        guard method != .head else {
+            state = .answered
+            closes = true
+            return
+        }
+        state = .later
+        connection.leave { socket in
+            if let stream = EventStream.open(socket) { opened(stream) }
+        }
+    }
+
+    /// Answers 101 with `headers` and gives the socket away: `taken` owns it from then on.
+    package func upgrade(
+        _ headers: [(name: String, value: String)], _ taken: @escaping TakenSocket.Receiver
+    ) {
+        guard case .open = state, let connection = unsafe connection else { return }
+        let head = Response(status: 101, contentType: "", headers: headers, body: [])
+        writeOpenEnded(head, on: connection, closes: false)
+        state = .later
+        connection.leave(taken)
+    }
+
+    private func writeOpenEnded(_ head: Response, on connection: HTTPConnection, closes: Bool) {
+        var head = head
+        head.isOpenEnded = true
+        connection.write(
+            PreparedAnswer(head, common: commonHeaders), isHead: true, closes: closes,
+            isHTTP10: false, additional: additionalHeaders)
+    }
+
     /// Answers with the result of an asynchronous operation.
     package func reply(
         _ operation: @escaping @Sendable @ReactorActor () async -> Response

@@ -38,6 +38,8 @@ package final class HTTPConnection: EventHandler {
         static let lingers = Flags(rawValue: 16)
         /// The head's deadline is running.
         static let headStarted = Flags(rawValue: 32)
+        /// Once everything is sent, the socket goes to the receiver the server keeps for it.
+        static let leaving = Flags(rawValue: 64)
     }
 
     let server: HTTPServer
@@ -442,6 +444,27 @@ package final class HTTPConnection: EventHandler {
         server.reactor.runNextTurn(self)
     }
 
+    // MARK: Leaving HTTP
+
+    /// Ends the conversation: once what is answered so far is sent, `receiver` gets the socket.
+    func leave(_ receiver: @escaping TakenSocket.Receiver) {
+        phase = .awaiting
+        flags.insert(.leaving)
+        server.leaving[ObjectIdentifier(self)] = receiver
+    }
+
+    private func finishLeave() {
+        guard !server.isDraining,
+            let receiver = server.leaving.removeValue(forKey: ObjectIdentifier(self))
+        else { return close() }
+        phase = .closed
+        server.reactor.deregister(registration)
+        server.reactor.timers.cancel(timer)
+        let rest = tail
+        tail = nil
+        receiver(TakenSocket(descriptor, rest: rest, of: server))
+    }
+
     // MARK: The end of a turn
 
     private func finishTurn(_ rest: ByteChunk?, outOfTurn: Bool) {
@@ -519,6 +542,7 @@ package final class HTTPConnection: EventHandler {
         case .body: want(.readable)
         // Only an event shows that the client sends on; until then no call is needed.
         case .awaiting:
+            if flags.contains(.leaving) { return finishLeave() }
             deadline = .distantFuture
             if interest.contains(.writable) { want([]) }
         case .lingering, .closed: break
@@ -579,6 +603,7 @@ package final class HTTPConnection: EventHandler {
         server.reactor.timers.cancel(timer)
         tail = nil
         pending = nil
+        if flags.contains(.leaving) { server.leaving[ObjectIdentifier(self)] = nil }
         server.connectionClosed()
     }
 }

@@ -44,6 +44,10 @@ package final class HTTPServer {
     package private(set) var connectionCount = 0
     package private(set) var isDraining = false
     private var drained: (() -> Void)?
+    /// Who gets the sockets of connections that are about to leave.
+    var leaving: [ObjectIdentifier: TakenSocket.Receiver] = [:]
+    /// Streams that the drain still has to end.
+    private var ending: [EventStream] = []
 
     package init(
         on reactor: Reactor, application: any HTTPApplication, commonHeaders: String,
@@ -92,19 +96,24 @@ package final class HTTPServer {
         if isDraining, connectionCount == 0 { finishDrain() }
     }
 
-    /// Stops listening, closes idle connections, lets the others finish the answer they wait for,
-    /// then calls `done`.
+    /// Stops listening, closes idle connections, ends streams, lets the others finish the answer
+    /// they wait for, then calls `done`.
     package func drain(_ done: @escaping () -> Void) {
         isDraining = true
         drained = done
         for listener in listeners { listener.close() }
         listeners = []
         for handler in reactor.allHandlers() {
-            guard let connection = handler as? HTTPConnection, connection.server === self else {
-                continue
+            switch handler {
+            case let connection as HTTPConnection where connection.server === self:
+                connection.closeIfIdle()
+            case let stream as EventStream where stream.server === self: ending.append(stream)
+            case let other as any DrainedConnection where other.server === self:
+                other.serverDrains()
+            default: break
             }
-            connection.closeIfIdle()
         }
+        if !ending.isEmpty { reactor.runNextTurn(self) }
         if connectionCount == 0 { finishDrain() }
     }
 
@@ -131,5 +140,14 @@ package final class HTTPServer {
         let second: Int64 = 1_000_000_000
         date.render(secondsSince1970: Int(wall / second))
         dateGoodUntil = Instant(nanoseconds: reactor.now.nanoseconds + second - wall % second)
+    }
+}
+
+// The end of ten thousand streams takes longer than a turn may.
+extension HTTPServer: DeferredHandler {
+    package func runDeferred() {
+        for stream in ending.suffix(Limits.streamsEndedPerTurn) { stream.serverDrains() }
+        ending.removeLast(min(ending.count, Limits.streamsEndedPerTurn))
+        if !ending.isEmpty { reactor.runNextTurn(self) }
     }
 }

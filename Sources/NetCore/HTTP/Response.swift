@@ -10,6 +10,8 @@ package struct Response: Sendable {
     package var contentType: String
     package var headers: [(name: String, value: String)]
     package var body: [UInt8]
+    /// No Content-Length: what follows the head ends with the connection, or is no longer HTTP.
+    var isOpenEnded = false
 
     package init(
         status: Int, contentType: String = "application/json",
@@ -84,9 +86,11 @@ package struct PreparedAnswer {
                 head += response.contentType.utf8
                 head.append(text: "\r\n")
             }
-            head.append(text: "Content-Length: ")
-            head.append(number: response.body.count)
-            head.append(text: "\r\n")
+            if !response.isOpenEnded {
+                head.append(text: "Content-Length: ")
+                head.append(number: response.body.count)
+                head.append(text: "\r\n")
+            }
         }
         for header in response.headers where PreparedAnswer.isSafe(header.value) {
             head += header.name.utf8

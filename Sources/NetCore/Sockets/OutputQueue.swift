@@ -43,11 +43,12 @@ package struct OutputQueue: ~Copyable {
         pieces.append(Piece(chunk: chunk, start: 0, isOwned: true))
     }
 
-    /// Appends without copying; the chunk must not change any more.
-    package mutating func append(shared chunk: ByteChunk) {
-        guard chunk.count > 0 else { return }
-        byteCount += chunk.count
-        pieces.append(Piece(chunk: chunk, start: 0, isOwned: false))
+    /// Appends from `start` on without copying; the chunk must not change any more.
+    package mutating func append(shared chunk: ByteChunk, from start: Int = 0) {
+        precondition(start >= 0)
+        guard chunk.count > start else { return }
+        byteCount += chunk.count - start
+        pieces.append(Piece(chunk: chunk, start: start, isOwned: false))
     }
 
     /// Sends as much as the socket takes in one call.
