@@ -159,9 +159,7 @@ import Testing
             #expect(answer.status == 409, "\(host)")
             #expect(answer.code == "port_in_use", "\(host)")
             #expect(answer.message.contains("\(port)"), "\(host): \(answer.message)")
-            withKnownIssue("the holder of a port is not looked up yet", isIntermittent: true) {
-                #expect(answer.message.contains("pid \(getpid())"), "\(host): \(answer.message)")
-            }
+            #expect(answer.message.contains("pid \(getpid())"), "\(host): \(answer.message)")
             #expect(answer.hint.contains("gr adopt") || answer.hint.contains("gr kill"), "\(host)")
             #expect(try fixture.service("a")["status"] == .string("stopped"), "\(host)")
         }
@@ -170,9 +168,7 @@ import Testing
         let own = try fixture.start("b")
         #expect(own.status == 409)
         #expect(own.code == "port_in_use")
-        withKnownIssue("the holder of a port is not looked up yet", isIntermittent: true) {
-            #expect(own.message.contains("'a'"), "\(own.message)")
-        }
+        #expect(own.message.contains("'a'"), "\(own.message)")
     }
 
     @Test func parallelStartsGiveOneProcess() throws {

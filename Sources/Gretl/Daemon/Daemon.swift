@@ -112,6 +112,7 @@ package final class Daemon {
             on: reactor, store: ServiceStore(database), supervisor: supervisor,
             commonHeaders: Application.commonHeaders, servicesMost: configuration.limits.services)
         self.registry = registry
+        supervisor.conflicts = makeConflicts(registry, supervisor)
         do throws(StorageError) { try await registry.load() } catch {
             throw StartFailure(message: "\(home.databasePath): \(error)")
         }
@@ -203,6 +204,7 @@ package final class Daemon {
         _ registry: ServiceRegistry, _ supervisor: Supervisor
     ) -> RouteTable {
         let home = home
+        let conflicts = supervisor.conflicts ?? makeConflicts(registry, supervisor)
         let output = supervisor.output ?? ServiceOutput(background: background, on: reactor)
         return RouteTable(
             services: ServiceRoutes(
@@ -212,14 +214,18 @@ package final class Daemon {
                 background: background),
             resolve: ResolveRoute(registry: registry, on: reactor),
             daemon: DaemonRoutes(reactor: reactor, server: { [weak self] in self?.server }),
-            ports: PortRoutes(holders: makeHolders(registry), registry: registry),
+            ports: PortRoutes(holders: conflicts.holders, registry: registry),
             logs: LogRoutes(registry: registry, supervisor: supervisor, output: output))
     }
 
-    private func makeHolders(_ registry: ServiceRegistry) -> PortHolders {
+    private func makeConflicts(
+        _ registry: ServiceRegistry, _ supervisor: Supervisor
+    ) -> PortConflicts {
         let holders = PortHolders(background: background, on: reactor)
         holders.known = { [weak registry] in registry?.knownProcesses ?? PortScan.Known() }
-        return holders
+        return PortConflicts(
+            holders: holders, owners: supervisor.owners, uid: ProcessFacts.uid, on: reactor,
+            publish: { [weak supervisor] in supervisor?.events?.publish($0) })
     }
 
     private func serverOptions() -> HTTPServer.Options {

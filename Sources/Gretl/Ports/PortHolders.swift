@@ -57,6 +57,9 @@ package final class PortHolders {
         return holder.addresses.compactMap { order.firstIndex(of: $0) }.min() ?? order.count
     }
 
+    /// Whether a connection to loopback can end up there.
+    static func isLoopback(_ holder: PortHolder) -> Bool { nearness(holder) < 4 }
+
     // MARK: Scans
 
     private func shared(_ port: UInt16) async throws(APIError) -> [PortHolder] {

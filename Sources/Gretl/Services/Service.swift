@@ -24,6 +24,8 @@ package final class Service {
     package internal(set) var failure: String?
     /// The last look of the ready check that failed.
     package internal(set) var lastProbe: String?
+    /// Who else listens on its port, in words.
+    package internal(set) var portNotice: String?
     var check: ReadyCheck?
     /// The pause before the next start, or the wait for its port.
     var wait: RestartWait?

@@ -42,6 +42,7 @@ extension Supervisor {
         service.program = nil
         service.live = nil
         service.usage = nil
+        service.portNotice = nil
         guard let link = service.link, !keepsSocket else { return keepEnd(of: service) {} }
         services[ObjectIdentifier(link)] = nil
         service.link = nil

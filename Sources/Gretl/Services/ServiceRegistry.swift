@@ -115,7 +115,9 @@ package final class ServiceRegistry {
     /// The name of a service other than `service` that is registered on its port.
     package func sharesPort(with service: Service) -> String? {
         guard let port = service.spec.port else { return nil }
-        return services.values.filter { $0 !== service && $0.spec.port == port }.map(\.name).min()
+        return services.values.filter {
+            $0 !== service && $0.spec.port == port && !$0.isRemoved
+        }.map(\.name).min()
     }
 
     /// Creates or updates the service a patch names.
@@ -142,6 +144,8 @@ package final class ServiceRegistry {
             render(service)
             supervisor.events?.publish(
                 .serviceRegistered(name: spec.name, port: spec.port, group: spec.group))
+            supervisor.conflicts?.registered(
+                service.name, port: spec.port, sharedWith: sharesPort(with: service))
             return service
         }
     }
@@ -184,6 +188,7 @@ package final class ServiceRegistry {
             services[name] = nil
             resolutions.remove(name)
             supervisor.events?.publish(.serviceUnregistered(name: name))
+            supervisor.conflicts?.forget(name)
         }
     }
 

@@ -45,6 +45,7 @@ package struct ServiceView {
         json.field("restarts", service.restarts)
         json.field("nextTryAt", service.nextTry.map { Timestamp.text(milliseconds: $0) })
         json.field("logFile", spec.command == nil ? nil : logPath(spec))
+        let warnings = warnings + [service.portNotice].compactMap { $0 }
         if !warnings.isEmpty { json.field("warnings", warnings) }
         json.endObject()
     }

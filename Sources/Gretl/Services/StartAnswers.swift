@@ -50,7 +50,7 @@ extension Supervisor {
                     + "stopped\(last)",
                 hint: "its output is in \(log)")
         case .answered(.portTaken):
-            throw portInUse(service.reachable.port ?? 0)
+            throw await portInUse(service.reachable.port ?? 0, for: service)
         case .daemonEnds:
             throw .daemonBusy("the daemon is shutting down; '\(service.name)' goes on")
         case .answered(.exitedBeforeReady):

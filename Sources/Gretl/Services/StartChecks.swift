@@ -27,30 +27,35 @@ extension Supervisor {
             hint: "give a path below 'cwd', or leave 'logFile' out")
     }
 
-    /// Throws when somebody else listens where the service is going to.
-    func checkPorts(_ service: Service) throws(APIError) {
+    /// Throws when somebody else listens where the service is going to. It only waits when it is
+    /// going to throw: what was checked before still holds when it returns.
+    func checkPorts(_ service: Service) async throws(APIError) {
         // Our own monitor listens there for it.
         guard !service.machine.holdsSocket else { return }
-        try checkReadyPort(service)
+        try await checkReadyPort(service)
         guard let port = service.spec.port, isTaken(port) else { return }
-        throw portInUse(port)
+        throw await portInUse(port, for: service)
     }
 
-    /// The answer when somebody else holds the port.
-    func portInUse(_ port: Int) -> APIError {
-        APIError(
+    /// The answer when somebody else holds the port `service` needs.
+    func portInUse(_ port: Int, for service: Service) async -> APIError {
+        if let conflicts {
+            return await conflicts.portInUse(port, claimedBy: service.name)
+        }
+        return APIError(
             .portInUse, "port \(port) is held by another process",
             hint: "run 'gr adopt \(port) --as <name>' or 'gr kill :\(port)'")
     }
 
     /// A ready answer from somebody who was there before says nothing about the new program.
-    private func checkReadyPort(_ service: Service) throws(APIError) {
+    private func checkReadyPort(_ service: Service) async throws(APIError) {
         guard let ready = service.spec.ready, case .success(let url) = ReadyURL.parse(ready),
             Int(url.port) != service.spec.port, isTaken(Int(url.port))
         else { return }
+        let holder = await conflicts?.words(for: Int(url.port)) ?? "another process"
         throw APIError(
             .portInUse,
-            "port \(url.port) of the ready URL is held by another process, whose answer would say "
+            "port \(url.port) of the ready URL is held by \(holder), whose answer would say "
                 + "nothing about '\(service.name)'",
             hint: "point 'ready' to a port the service itself opens")
     }

@@ -21,6 +21,8 @@ package final class Supervisor {
     package var output: ServiceOutput?
     /// Where files are read.
     package var background: BackgroundThread?
+    /// Finds out who holds ports; nil in tests without it.
+    package var conflicts: PortConflicts?
     var services: [ObjectIdentifier: Service] = [:]
     /// Monitors whose program has to go, until their tree is empty.
     var discarded: [ObjectIdentifier: MonitorLink] = [:]
@@ -63,7 +65,7 @@ package final class Supervisor {
         case .stopping: throw .daemonBusy("'\(service.name)' is being stopped")
         case .stopped, .failed, .backoff, .awaitingPort:
             try checkCommand(service)
-            try checkPorts(service)
+            try await checkPorts(service)
             forget(service)
             apply(.startRequested(service.spec.plan), to: service)
         case .clearing:
@@ -88,12 +90,12 @@ package final class Supervisor {
         switch service.machine.state {
         case .stopping: throw .daemonBusy("'\(service.name)' is being stopped")
         case .stopped, .failed, .backoff, .awaitingPort:
-            try checkPorts(service)
+            try await checkPorts(service)
             forget(service)
             apply(.restartRequested(plan, grace: grace), to: service)
         case .running, .armed, .clearing:
             // While the old program still runs: what cannot be started does not cost it its life.
-            if service.live?.port != service.spec.port { try checkPorts(service) }
+            if service.live?.port != service.spec.port { try await checkPorts(service) }
             apply(.restartRequested(plan, grace: grace), to: service)
         // It is new already, unless it was started with an older spec.
         case .spawning, .probing, .arming:

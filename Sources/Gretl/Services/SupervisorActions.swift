@@ -32,6 +32,7 @@ extension Supervisor {
             events?.publish(
                 .serviceStarted(
                     name: service.name, pid: program.pid, url: service.reachable.url))
+            conflicts?.check(service)
         case .publishEnded(let ending): publish(ending, of: service)
         case .publishGaveUp(let failures):
             service.failure =
@@ -56,6 +57,7 @@ extension Supervisor {
             machine.isAutomatic && machine.counter.tries > 0 ? service.restarts + 1 : 0
         service.live = service.spec
         service.failure = nil
+        service.portNotice = nil
         service.spawnedAt = nil
         service.readySince = nil
         service.readyFor = .zero
@@ -112,9 +114,21 @@ extension Supervisor {
                 guard let self, let service else { return }
                 endWait(service)
                 if isFree { return apply(.portFree, to: service) }
-                service.failure = "port \(port) is held by another process"
+                tellHolder(of: port, to: service)
                 apply(.portTaken(circumstances(of: service)), to: service)
             })
+    }
+
+    /// Says in the object of `service` who holds its port.
+    private func tellHolder(of port: Int, to service: Service) {
+        service.failure = "port \(port) is held by another process"
+        guard let failure = service.failure, conflicts != nil else { return }
+        spawn { [weak self, weak service] in
+            guard let self, let service else { return }
+            let error = await portInUse(port, for: service)
+            // Unless something else has happened by now.
+            if service.failure == failure { service.failure = error.message }
+        }
     }
 
     private func hold(_ service: Service, _ wait: RestartWait) {
