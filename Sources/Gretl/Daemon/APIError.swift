@@ -88,8 +88,15 @@ package struct APIError: Error, Equatable, Sendable {
         self.headers = headers
     }
 
-    /// The answer's bytes and headers.
+    /// The answer's bytes and headers. What went wrong inside has a number by which it is found in
+    /// the daemon's log.
     package var response: Response {
+        var headers = headers
+        if code == .internal {
+            let id = RandomID.make()
+            headers["X-Request-Id"] = id
+            Log.shared.error("a request failed", ["id": id, "reason": message])
+        }
         var json = JSONText()
         json.beginObject()
         json.field("code", code.rawValue)

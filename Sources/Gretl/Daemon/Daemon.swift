@@ -179,7 +179,7 @@ package final class Daemon {
         var rules = Gate.Rules()
         rules.hosts = Set(configuration.hosts.map { $0.lowercased() })
         rules.origins = Set(configuration.corsOrigins)
-        rules.token = configuration.token.map { Array($0.reveal().utf8) }
+        rules.token = configuration.token
         let application = Application(
             gate: Gate(rules), routes: makeRoutes(registry, supervisor),
             owners: configuration.peerCheck ? owners : nil, uid: ProcessFacts.uid)

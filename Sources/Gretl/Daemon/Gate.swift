@@ -16,7 +16,7 @@ package final class Gate {
         package var hosts: Set<String> = []
         /// Origins allowed besides our own, as browsers send them.
         package var origins: Set<String> = []
-        package var token: [UInt8]?
+        package var token: Secret?
 
         package init() {}
     }
@@ -199,7 +199,7 @@ package final class Gate {
     // MARK: Token and peer
 
     /// Compares in a time that depends on the length of the sent value only.
-    private func presents(_ token: [UInt8], _ exchange: Exchange) -> Bool {
+    private func presents(_ token: Secret, _ exchange: Exchange) -> Bool {
         guard exchange.count(of: .authorization) == 1,
             let range = exchange.range(of: .authorization)
         else { return false }
@@ -213,12 +213,7 @@ package final class Gate {
             }
             var start = range.lower + prefix.count
             while start < end, bytes[start] == 0x20 { start += 1 }
-            let count = end - start
-            var difference = UInt8(count == token.count ? 0 : 1)
-            for index in 0..<count {
-                difference |= bytes[start + index] ^ token[index % token.count]
-            }
-            return difference == 0
+            return token.matches(bytes.extracting(start..<end))
         }
     }
 

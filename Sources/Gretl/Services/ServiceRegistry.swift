@@ -7,7 +7,11 @@ package import NetCore
 /// The registered services.
 @ReactorActor
 package final class ServiceRegistry {
-    private var services: [String: Service] = [:]
+    private var services: [String: Service] = [:] {
+        didSet { sorted = nil }
+    }
+    /// Kept because sorting ten thousand names takes milliseconds.
+    private var sorted: [Service]?
     private let reactor: Reactor
     private let store: ServiceStore
     private let supervisor: Supervisor
@@ -88,7 +92,9 @@ package final class ServiceRegistry {
 
     /// All services, sorted by name.
     package var all: [Service] {
-        services.values.filter { !$0.isRemoved }.sorted { $0.name < $1.name }
+        let known = sorted ?? services.values.sorted { $0.name < $1.name }
+        sorted = known
+        return known.filter { !$0.isRemoved }
     }
     package var count: Int { services.count }
 

@@ -5,12 +5,12 @@
 package struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConvertible,
     CustomReflectable
 {
-    private let text: String
+    private let bytes: [UInt8]
 
-    package init(_ text: String) { self.text = text }
+    package init(_ text: String) { bytes = Array(text.utf8) }
 
     /// The text itself, for the one place that must send or store it.
-    package func reveal() -> String { text }
+    package func reveal() -> String { String(decoding: bytes, as: UTF8.self) }
 
     package var description: String { "•••" }
     package var debugDescription: String { "•••" }
@@ -18,10 +18,9 @@ package struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConve
 
     /// Whether `candidate` is the text. The time taken depends on the candidate's length only.
     package func matches(_ candidate: Span<UInt8>) -> Bool {
-        let own = Array(text.utf8)
-        var difference = own.count ^ candidate.count
+        var difference = bytes.count ^ candidate.count
         for index in 0..<candidate.count {
-            let byte = own.isEmpty ? 0 : own[index % own.count]
+            let byte = bytes.isEmpty ? 0 : bytes[index % bytes.count]
             difference |= Int(byte ^ candidate[index])
         }
         return difference == 0
@@ -30,6 +29,6 @@ package struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConve
 
 extension Secret: Equatable {
     package static func == (left: Secret, right: Secret) -> Bool {
-        left.matches(Array(right.text.utf8).span)
+        left.matches(right.bytes.span)
     }
 }

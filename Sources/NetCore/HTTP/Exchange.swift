@@ -75,10 +75,11 @@ package final class Exchange {
     }
 
     /// Nothing but the target tells this request from others of its client: it came on a
-    /// connection that lives on, needs no further header in its answer, and has no query.
+    /// connection that lives on, needs no further header in its answer, and has no query. It also
+    /// has no token: heads are compared in a time that tells how far they are equal.
     var isPlain: Bool {
         guard additionalHeaders.isEmpty, !closes, !isHTTP10, !target.hasQuery,
-            case .origin = target.form
+            case .origin = target.form, range(of: .authorization) == nil
         else { return false }
         return unsafe parsed.pointee.keepAlive && parsed.pointee.expectation == .none
     }

@@ -55,6 +55,14 @@ package actor ReactorActor {
     }
 }
 
+/// Gives the rest of the reactor a turn before long work goes on.
+@ReactorActor
+package func othersTurn() async {
+    await withCheckedContinuation { continuation in
+        ReactorActor.post { continuation.resume() }
+    }
+}
+
 /// Starts an asynchronous operation on the reactor. The only way to create a Task here.
 @discardableResult
 @ReactorActor
