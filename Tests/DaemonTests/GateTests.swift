@@ -228,7 +228,8 @@ import Testing
     }
 
     @Test func answersProtectThemselves() throws {
-        for (method, target) in Self.routes {
+        // The stream is an answer without an end: EventStreamDaemonTests looks at its head.
+        for (method, target) in Self.routes where target != "/v1/events" {
             let answer = try ask(method, target, [])
             #expect(answer.value("X-Content-Type-Options") == "nosniff", "\(method) \(target)")
             #expect(answer.value("Cross-Origin-Resource-Policy") == "same-origin", "\(target)")

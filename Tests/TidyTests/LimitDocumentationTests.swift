@@ -21,7 +21,11 @@ struct LimitDocumentationTests {
 
     @Test func everyLimitStandsInOperations() throws {
         var limits: [String: Int] = [:]
-        for path in ["Sources/NetCore/Limits.swift", "Sources/Gretl/Output/LogLimits.swift"] {
+        let paths = [
+            "Sources/NetCore/Limits.swift", "Sources/Gretl/Output/LogLimits.swift",
+            "Sources/Gretl/Events/EventLimits.swift",
+        ]
+        for path in paths {
             let found = LimitDocumentationTests.limits(try Project.file(path).text)
             try #require(found.count >= 10)
             limits.merge(found) { first, _ in

@@ -24,6 +24,7 @@ package final class Daemon {
     private var supervisor: Supervisor?
     private var registry: ServiceRegistry?
     private var recovery: Recovery?
+    private var events: EventHub?
     private var application: Application?
     private var server: HTTPServer?
     /// The soft limit of open descriptors.
@@ -118,6 +119,9 @@ package final class Daemon {
         }
         let boot = ProcessFacts.bootID()
         let facts = MetaStore(database)
+        let statistics = ProcessStatistics(background: background, on: reactor)
+        let events = try await openEvents(boot, facts, registry, statistics)
+        supervisor.events = events
         let lastBoot = try? await facts.value(MetaStore.bootKey)
         let isNewBoot = lastBoot != nil && lastBoot != boot
         let recovery = Recovery(
@@ -126,7 +130,8 @@ package final class Daemon {
         self.recovery = recovery
         await recovery.run(RunFiles.scan(home.runPath))
         guard !isStopping else { return }
-        try listen(registry, supervisor, owners)
+        let routes = makeRoutes(registry, supervisor, statistics, events)
+        try listen(routes, registry, supervisor, owners)
         supervisor.open()
         registry.resume(isNewBoot: isNewBoot)
         if lastBoot != boot { try? await facts.set(MetaStore.bootKey, boot) }
@@ -174,14 +179,15 @@ package final class Daemon {
     // MARK: Listening
 
     private func listen(
-        _ registry: ServiceRegistry, _ supervisor: Supervisor, _ owners: SocketOwners?
+        _ routes: RouteTable, _ registry: ServiceRegistry, _ supervisor: Supervisor,
+        _ owners: SocketOwners?
     ) throws(StartFailure) {
         var rules = Gate.Rules()
         rules.hosts = Set(configuration.hosts.map { $0.lowercased() })
         rules.origins = Set(configuration.corsOrigins)
         rules.token = configuration.token
         let application = Application(
-            gate: Gate(rules), routes: makeRoutes(registry, supervisor),
+            gate: Gate(rules), routes: routes,
             owners: configuration.peerCheck ? owners : nil, uid: ProcessFacts.uid)
         self.application = application
         let server = HTTPServer(
@@ -200,22 +206,43 @@ package final class Daemon {
         for url in urls { ProcessFacts.printLine("listening on \(url)") }
     }
 
-    private func makeRoutes(
-        _ registry: ServiceRegistry, _ supervisor: Supervisor
-    ) -> RouteTable {
+    private func openEvents(
+        _ boot: String, _ facts: MetaStore, _ registry: ServiceRegistry,
+        _ statistics: ProcessStatistics
+    ) async throws(StartFailure) -> EventHub {
+        do throws(StorageError) {
+            let log = try await EventLog.open(
+                home.eventsPath, boot: boot, facts: facts, background: background, on: reactor)
+            let hub = EventHub(
+                log, services: EventServices(registry, makeView()),
+                stats: StatsFeed(registry, statistics, background: background, on: reactor),
+                on: reactor)
+            events = hub
+            return hub
+        } catch { throw StartFailure(message: "\(home.databasePath): \(error)") }
+    }
+
+    private func makeView() -> ServiceView {
         let home = home
+        return ServiceView(logPath: { $0.logFile ?? home.logPath(service: $0.name) })
+    }
+
+    private func makeRoutes(
+        _ registry: ServiceRegistry, _ supervisor: Supervisor, _ statistics: ProcessStatistics,
+        _ events: EventHub
+    ) -> RouteTable {
         let conflicts = supervisor.conflicts ?? makeConflicts(registry, supervisor)
         let output = supervisor.output ?? ServiceOutput(background: background, on: reactor)
         return RouteTable(
             services: ServiceRoutes(
-                registry: registry, supervisor: supervisor,
-                statistics: ProcessStatistics(background: background, on: reactor),
-                view: ServiceView(logPath: { $0.logFile ?? home.logPath(service: $0.name) }),
-                background: background),
+                registry: registry, supervisor: supervisor, statistics: statistics,
+                view: makeView(), background: background),
             resolve: ResolveRoute(registry: registry, on: reactor),
-            daemon: DaemonRoutes(reactor: reactor, server: { [weak self] in self?.server }),
+            daemon: DaemonRoutes(
+                reactor: reactor, server: { [weak self] in self?.server }, events: events),
             ports: PortRoutes(holders: conflicts.holders, registry: registry),
-            logs: LogRoutes(registry: registry, supervisor: supervisor, output: output))
+            logs: LogRoutes(registry: registry, supervisor: supervisor, output: output),
+            events: EventRoutes(hub: events))
     }
 
     private func makeConflicts(
@@ -298,6 +325,7 @@ package final class Daemon {
         isStopping = true
         Log.shared.info("stopping", ["services": "left running"])
         supervisor?.close()
+        events?.close()
         guard let server else {
             spawn { [self] in await finish() }
             return
@@ -311,6 +339,7 @@ package final class Daemon {
     private func finish() async {
         guard !isFinished else { return }
         isFinished = true
+        events?.close()
         await database?.close()
         try? home.removeAddress()
         background.stop()

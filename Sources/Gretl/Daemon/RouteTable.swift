@@ -15,6 +15,7 @@ package struct Route: Sendable {
         case resolve
         case listPorts, getPort
         case serviceLogs, logs
+        case events
     }
 
     package let method: HTTPMethod
@@ -41,6 +42,7 @@ package final class RouteTable {
         Route(method: .get, pattern: "/v1/resolve/{name}", id: .resolve),
         Route(method: .get, pattern: "/v1/ports", id: .listPorts),
         Route(method: .get, pattern: "/v1/ports/{port}", id: .getPort),
+        Route(method: .get, pattern: "/v1/events", id: .events),
     ]
 
     let router = Router(
@@ -53,11 +55,13 @@ package final class RouteTable {
     private let logs: LogRoutes
     private let daemon: DaemonRoutes
     private let ports: PortRoutes
+    private let events: EventRoutes
 
     package init(
         services: ServiceRoutes, resolve: ResolveRoute, daemon: DaemonRoutes, ports: PortRoutes,
-        logs: LogRoutes
+        logs: LogRoutes, events: EventRoutes
     ) {
+        self.events = events
         self.services = services
         self.ports = ports
         self.logs = logs
@@ -82,6 +86,7 @@ package final class RouteTable {
         case .restartService: services.restart(exchange)
         case .serviceLogs: logs.one(exchange)
         case .logs: logs.many(exchange)
+        case .events: events.open(exchange)
         }
     }
 }

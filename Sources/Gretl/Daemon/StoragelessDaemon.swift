@@ -10,6 +10,7 @@ package struct StoragelessDaemon {
     package let application: Application
     package let registry: ServiceRegistry
     package let view: ServiceView
+    package let events: EventHub
 
     /// Registers `services` as they are. Requests that would store something are refused.
     package init(_ services: [ServiceSpec], on reactor: Reactor) throws(SystemError) {
@@ -27,18 +28,23 @@ package struct StoragelessDaemon {
             commonHeaders: Application.commonHeaders, servicesMost: services.count)
         registry.adopt(services)
         view = ServiceView(logPath: { "/log/\($0.name).log" })
+        let statistics = ProcessStatistics(background: background, on: reactor)
+        events = EventHub(
+            EventLog(inMemoryOn: reactor), services: EventServices(registry, view),
+            stats: StatsFeed(registry, statistics, background: background, on: reactor),
+            on: reactor)
         let routes = RouteTable(
             services: ServiceRoutes(
-                registry: registry, supervisor: supervisor,
-                statistics: ProcessStatistics(background: background, on: reactor), view: view,
+                registry: registry, supervisor: supervisor, statistics: statistics, view: view,
                 background: background),
             resolve: ResolveRoute(registry: registry, on: reactor),
-            daemon: DaemonRoutes(reactor: reactor, server: { nil }),
+            daemon: DaemonRoutes(reactor: reactor, server: { nil }, events: events),
             ports: PortRoutes(
                 holders: PortHolders(background: background, on: reactor), registry: registry),
             logs: LogRoutes(
                 registry: registry, supervisor: supervisor,
-                output: ServiceOutput(background: background, on: reactor)))
+                output: ServiceOutput(background: background, on: reactor)),
+            events: EventRoutes(hub: events))
         application = Application(
             gate: Gate(Gate.Rules()), routes: routes, owners: nil, uid: 0)
     }

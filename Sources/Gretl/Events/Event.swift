@@ -82,10 +82,10 @@ package enum Event: Equatable, Sendable {
             json.field("holder", holder)
         case .groupStarted(let name, let services), .groupStopped(let name, let services):
             json.field("name", name)
-            json.field("services", services)
+            json.field("services", Array(services.prefix(EventLimits.listedNames)))
         case .groupFailed(let name, let failed):
             json.field("name", name)
-            json.field("failed", failed)
+            json.field("failed", Array(failed.prefix(EventLimits.listedNames)))
         }
         json.endObject()
     }

@@ -7,6 +7,7 @@ package import NetCore
 package struct DaemonRoutes {
     let reactor: Reactor
     let server: () -> HTTPServer?
+    let events: EventHub
 
     func health(_ exchange: Exchange) {
         var json = JSONText()
@@ -42,6 +43,15 @@ package struct DaemonRoutes {
         json.field("accepted", counts.accepted)
         json.field("shed", counts.shedConnections)
         json.field("connections", server()?.connectionCount ?? 0)
+        json.endObject()
+        json.key("events")
+        json.beginObject()
+        json.field("listeners", events.count)
+        json.field("latest", events.log.ring.latestID)
+        json.field("published", events.counts.published)
+        json.field("slow", events.counts.slow)
+        json.field("notWritten", events.log.counts.notWritten)
+        json.field("notNumbered", events.log.counts.notNumbered)
         json.endObject()
         json.endObject()
         exchange.reply(Response(status: 200, body: json.bytes))

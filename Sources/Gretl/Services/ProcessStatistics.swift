@@ -9,21 +9,31 @@ package final class ProcessStatistics {
     private let background: BackgroundThread
     private let reactor: Reactor
 
-    /// How long a sample is good for.
-    private static let goodFor: Int64 = 2_000
+    /// Trees measured in one job: a commit that waits for the thread waits for these at most.
+    private static let treesPerJob = 32
 
     package init(background: BackgroundThread, on reactor: Reactor) {
         self.background = background
         self.reactor = reactor
     }
 
-    /// Brings the samples of `services` up to date.
-    package func refresh(_ services: [Service]) async {
+    /// Brings the samples of `services` up to date; those younger than `goodFor` are kept.
+    package func refresh(
+        _ services: [Service], goodFor: Duration = .seconds(2)
+    ) async {
+        var rest = services[...]
+        while !rest.isEmpty {
+            await refreshSome(rest.prefix(ProcessStatistics.treesPerJob), goodFor)
+            rest = rest.dropFirst(ProcessStatistics.treesPerJob)
+        }
+    }
+
+    private func refreshSome(_ services: ArraySlice<Service>, _ goodFor: Duration) async {
         let now = reactor.wallNanoseconds() / 1_000_000
         var roots: [Int32] = []
         for service in services {
             guard let pid = service.program?.pid else { continue }
-            if let usage = service.usage, now - usage.sampledAt < ProcessStatistics.goodFor {
+            if let usage = service.usage, now - usage.sampledAt < goodFor.inMilliseconds {
                 continue
             }
             roots.append(pid)

@@ -17,6 +17,7 @@ package final class HomeFolder: Sendable {
     package var runPath: String { "\(path)/run" }
     package var logsPath: String { "\(path)/logs" }
     package var databasePath: String { "\(path)/state.db" }
+    package var eventsPath: String { "\(path)/events.log" }
     package var configurationPath: String { "\(path)/config.toml" }
     package var lockPath: String { "\(path)/\(Self.lockName)" }
 

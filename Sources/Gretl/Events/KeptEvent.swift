@@ -1,0 +1,86 @@
+// An event with its number, in the two forms it has for good: the frame that is sent, rendered
+// once, and the line of the file. Nothing in either can end a line early: data is one line of JSON,
+// subjects are percent-encoded, types are words of ours.
+
+package import NetCore
+
+/// A numbered event.
+package struct KeptEvent {
+    package let id: Int64
+    package let type: EventType
+    /// The percent-encoded names of the services it is about.
+    let subjects: [String]
+    /// What listeners get.
+    package let frame: ByteChunk
+
+    /// Renders an event.
+    package init(_ event: Event, id: Int64) {
+        var json = JSONText(capacity: 192)
+        event.write(into: &json)
+        self.init(
+            id: id, type: EventType(event.type), subjects: event.subjects.map(ServiceNames.encode),
+            data: json.bytes)
+    }
+
+    private init(id: Int64, type: EventType, subjects: [String], data: some Collection<UInt8>) {
+        self.id = id
+        self.type = type
+        self.subjects = subjects
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(64 + data.count)
+        bytes += "event: \(type.name)\nid: \(id)\ndata: ".utf8
+        dataStart = bytes.count
+        bytes += data
+        bytes += "\n\n".utf8
+        frame = ByteChunk(bytes)
+    }
+
+    private let dataStart: Int
+
+    // MARK: In the file
+
+    /// Appends its line: checksum, id, type, subjects and data, with blanks between.
+    func write(to lines: inout [UInt8]) {
+        var line = Array("\(id) \(type.name) \(subjects.joined(separator: ",")) ".utf8)
+        frame.withSpan { bytes in
+            for index in dataStart..<bytes.count - 2 { line.append(bytes[index]) }
+        }
+        lines += KeptEvent.checksum(line[...])
+        lines.append(0x20)
+        lines += line
+        lines.append(0x0A)
+    }
+
+    /// Reads a line without its end; nil when it is not one that was written here.
+    init?(line: ArraySlice<UInt8>) {
+        guard line.count > 17, line[line.startIndex + 16] == 0x20 else { return nil }
+        let rest = line.dropFirst(17)
+        guard line.prefix(16).elementsEqual(KeptEvent.checksum(rest)) else { return nil }
+        let parts = rest.split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count == 4, let id = Int64(String(decoding: parts[0], as: UTF8.self)),
+            id > 0, id <= EventNumbers.most
+        else { return nil }
+        let subjects = parts[2].split(separator: 0x2C).map { String(decoding: $0, as: UTF8.self) }
+        self.init(
+            id: id, type: EventType(String(decoding: parts[1], as: UTF8.self)), subjects: subjects,
+            data: parts[3])
+    }
+
+    /// FNV-1a in 16 digits: it tells a torn or damaged line from a whole one.
+    static func checksum(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return (0..<16).map { place in
+            let digit = UInt8(truncatingIfNeeded: hash >> UInt64(60 - 4 * place) & 15)
+            return digit < 10 ? 0x30 + digit : 0x57 + digit
+        }
+    }
+}
+
+extension Event {
+    /// The services it is about; a filter by service looks at them.
+    var subjects: [String] {
+        if case .portConflict(_, let claimedBy, let holder) = self { return [claimedBy, holder] }
+        return service.map { [$0] } ?? []
+    }
+}
