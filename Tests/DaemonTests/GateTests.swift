@@ -16,7 +16,9 @@ import Testing
         ("GET", "/health"), ("GET", "/v1/services"), ("GET", "/v1/services/a"),
         ("POST", "/v1/services"), ("POST", "/v1/services/a/start?timeout=0"),
         ("POST", "/v1/services/a/stop"), ("DELETE", "/v1/services/a"), ("GET", "/v1/resolve/a"),
-        ("GET", "/v1/events"), ("GET", "/nothing"), ("OPTIONS", "/health"), ("HEAD", "/health"),
+        ("GET", "/v1/events"), ("GET", "/v1/ports"), ("GET", "/v1/ports/7000"),
+        ("POST", "/v1/ports/7000/kill"), ("GET", "/nothing"), ("OPTIONS", "/health"),
+        ("HEAD", "/health"),
     ]
     let daemon: DaemonProcess
 

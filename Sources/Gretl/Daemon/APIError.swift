@@ -13,6 +13,7 @@ package struct APIError: Error, Equatable, Sendable {
         case forbiddenHost = "forbidden_host"
         case forbiddenOrigin = "forbidden_origin"
         case forbiddenUser = "forbidden_user"
+        case foreignProcess = "foreign_process"
         case unknownService = "unknown_service"
         case notFound = "not_found"
         case methodNotAllowed = "method_not_allowed"
@@ -36,7 +37,7 @@ package struct APIError: Error, Equatable, Sendable {
             switch self {
             case .invalidSpec: 400
             case .unauthorized: 401
-            case .forbiddenHost, .forbiddenOrigin, .forbiddenUser: 403
+            case .forbiddenHost, .forbiddenOrigin, .forbiddenUser, .foreignProcess: 403
             case .unknownService, .notFound: 404
             case .methodNotAllowed: 405
             case .requestTimeout: 408

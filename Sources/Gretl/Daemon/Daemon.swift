@@ -240,7 +240,9 @@ package final class Daemon {
             resolve: ResolveRoute(registry: registry, on: reactor),
             daemon: DaemonRoutes(
                 reactor: reactor, server: { [weak self] in self?.server }, events: events),
-            ports: PortRoutes(holders: conflicts.holders, registry: registry),
+            ports: PortRoutes(
+                holders: conflicts.holders, registry: registry, supervisor: supervisor,
+                background: background, on: reactor),
             logs: LogRoutes(registry: registry, supervisor: supervisor, output: output),
             events: EventRoutes(hub: events))
     }

@@ -13,7 +13,7 @@ package struct Route: Sendable {
         case listServices, registerService, getService, removeService, startService, stopService
         case restartService
         case resolve
-        case listPorts, getPort
+        case listPorts, getPort, killPort
         case serviceLogs, logs
         case events
     }
@@ -42,6 +42,7 @@ package final class RouteTable {
         Route(method: .get, pattern: "/v1/resolve/{name}", id: .resolve),
         Route(method: .get, pattern: "/v1/ports", id: .listPorts),
         Route(method: .get, pattern: "/v1/ports/{port}", id: .getPort),
+        Route(method: .post, pattern: "/v1/ports/{port}/kill", id: .killPort),
         Route(method: .get, pattern: "/v1/events", id: .events),
     ]
 
@@ -83,6 +84,7 @@ package final class RouteTable {
         case .stopService: services.stop(exchange)
         case .listPorts: ports.list(exchange)
         case .getPort: ports.get(exchange)
+        case .killPort: ports.kill(exchange)
         case .restartService: services.restart(exchange)
         case .serviceLogs: logs.one(exchange)
         case .logs: logs.many(exchange)

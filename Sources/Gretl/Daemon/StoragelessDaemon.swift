@@ -40,7 +40,8 @@ package struct StoragelessDaemon {
             resolve: ResolveRoute(registry: registry, on: reactor),
             daemon: DaemonRoutes(reactor: reactor, server: { nil }, events: events),
             ports: PortRoutes(
-                holders: PortHolders(background: background, on: reactor), registry: registry),
+                holders: PortHolders(background: background, on: reactor), registry: registry,
+                supervisor: supervisor, background: background, on: reactor),
             logs: LogRoutes(
                 registry: registry, supervisor: supervisor,
                 output: ServiceOutput(background: background, on: reactor)),

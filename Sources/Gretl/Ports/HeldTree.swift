@@ -16,11 +16,13 @@ package struct HeldTree: Sendable {
 
     package init() {}
 
-    /// Those of `identities` that live and belong to `uid`.
+    /// Those of `identities` that live and belong to `uid`; never this process, nor what manages
+    /// processes of others.
     package init(_ identities: some Sequence<ProcessIdentity>, uid: UInt32) {
         for identity in identities.prefix(HeldTree.most) {
             guard let entry = ProcessEntry.read(identity.pid), entry.identity == identity,
-                entry.uid == uid, let handle = HeldTree.hold(entry)
+                entry.uid == uid, entry.pid != ProcessFacts.pid,
+                !AdoptionRoot.isProtected(entry.program), let handle = HeldTree.hold(entry)
             else { continue }
             processes.append(handle)
         }

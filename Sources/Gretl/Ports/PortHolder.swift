@@ -12,6 +12,8 @@ package struct PortHolder: Sendable, Equatable {
     package var process: ProcessEntry?
     /// Every process that has the sockets open, the oldest first: `process` and what it forked.
     package var sharers: [ProcessIdentity]
+    /// Its sockets, by inode: a socket that was forked is the same one.
+    package var sockets: [UInt32] = []
     /// The service of ours whose tree it belongs to.
     package var service: String?
     /// It forwards to a container, which is who should be stopped.

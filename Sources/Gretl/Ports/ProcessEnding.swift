@@ -14,6 +14,8 @@ package final class ProcessEnding {
     private var deadline: Instant
     /// KILL was needed.
     package private(set) var isForced = false
+    /// What hangs below those that do not end in time is killed with them.
+    package var takesDescendants = true
 
     private static let lookEvery = Duration.milliseconds(10)
     /// How long what got a KILL is waited for: something in the kernel can hold it.
@@ -42,7 +44,7 @@ package final class ProcessEnding {
         }
         for round in 0..<ProcessEnding.killPatience where !tree.isOver {
             // What they started while they were asked to end.
-            if round % 10 == 0 { await grow() }
+            if takesDescendants, round % 10 == 0 { await grow() }
             isForced = true
             tree.kill()
             await reactor.pause(ProcessEnding.lookEvery)

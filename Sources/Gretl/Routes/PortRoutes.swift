@@ -8,6 +8,18 @@ package import NetCore
 package struct PortRoutes {
     let holders: PortHolders
     let registry: ServiceRegistry
+    let ending: PortKill
+
+    package init(
+        holders: PortHolders, registry: ServiceRegistry, supervisor: Supervisor,
+        background: BackgroundThread, on reactor: Reactor
+    ) {
+        self.holders = holders
+        self.registry = registry
+        ending = PortKill(
+            holders: holders, registry: registry, supervisor: supervisor,
+            background: background, on: reactor)
+    }
 
     func list(_ exchange: Exchange) {
         exchange.reply {
@@ -39,6 +51,26 @@ package struct PortRoutes {
             json.beginArray()
             for holder in found { write(holder, ports, into: &json) }
             json.endArray()
+            json.endObject()
+            return Response(status: 200, body: json.bytes)
+        }
+    }
+
+    func kill(_ exchange: Exchange) {
+        let grace = exchange.query("grace")
+        let pid = exchange.query("pid")
+        answer(exchange) { port throws(APIError) in
+            let wanted = try QueryNumber.pid(pid)
+            let grace = try QueryNumber.milliseconds("grace", grace, default: 5_000)
+            let outcome = try await ending.end(port, wanted: wanted, grace: grace)
+            var json = JSONText()
+            json.beginObject()
+            json.field("ok", true)
+            json.field("port", port)
+            json.field("pid", outcome.holder.pid)
+            json.field("program", outcome.holder.program)
+            json.field("service", outcome.holder.service)
+            json.field("forced", outcome.isForced)
             json.endObject()
             return Response(status: 200, body: json.bytes)
         }
@@ -82,6 +114,17 @@ package struct PortRoutes {
         exchange.reply {
             await APIError.catching { () async throws(APIError) in try await operation(port) }
         }
+    }
+}
+
+extension QueryNumber {
+    /// The pid of `?pid=`.
+    static func pid(_ text: String?) throws(APIError) -> Int32? {
+        guard let text else { return nil }
+        guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            let pid = Int32(text), pid > 0
+        else { throw .invalid("'pid' is not a process id", hint: "such as ?pid=12044") }
+        return pid
     }
 }
 

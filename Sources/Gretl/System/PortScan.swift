@@ -143,6 +143,7 @@ struct PortScan: Sendable {
             var holder =
                 rows[row] ?? make(socket, process, sharers)
             if !holder.addresses.contains(socket.host) { holder.addresses.append(socket.host) }
+            holder.sockets.append(socket.inode)
             for one in sharers where !holder.sharers.contains(one.identity) {
                 holder.sharers.append(one.identity)
             }
