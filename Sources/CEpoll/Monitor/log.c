@@ -1,4 +1,4 @@
-// The program's output on its way from the pipe to the log file.
+// The program's output on its way from the pipe or the terminal to the log file.
 //
 // The monitor is the file's only writer. Whole lines are written at once; an unfinished one waits a
 // moment for its end, a longer one than the buffer goes through in pieces. A file that takes
@@ -13,27 +13,35 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { UNFINISHED_MS = 200 };
+enum { UNFINISHED_MS = 200, TERMINAL_HOLDS = 65536 };
 
-int log_open(struct output_log *log, const char *path) {
+int log_open(struct output_log *log, const char *path, const struct options *options) {
     // Our own directory is nobody's idea of where a relative path begins.
     if (*path != '/')
         return *path ? EINVAL : ENOENT;
-    // Non-blocking: a FIFO planted here must fail and not hang.
-    int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    int descriptor = open(path, flags, 0600);
+    if (strlen(path) >= sizeof log->path)
+        return ENAMETOOLONG;
+    int descriptor = rotate_open_file(path, O_WRONLY);
     if (descriptor < 0)
-        return errno;
+        return -descriptor;
     struct stat what;
     if (fstat(descriptor, &what) < 0 || !(S_ISREG(what.st_mode) || S_ISCHR(what.st_mode))) {
         close(descriptor);
         return EINVAL;
     }
+    strcpy(log->path, path);
     log->descriptor = descriptor;
+    log->is_file = S_ISREG(what.st_mode);
+    log->size = log->is_file ? (uint64_t)what.st_size : 0;
+    log->most_bytes = options->log_bytes;
+    log->most_files = options->log_files;
+    log->rotate_again = 0;
     log->used = 0;
     log->flush_at = 0;
     log->dropped = 0;
     log->line_open = 0;
+    if (log->is_file)
+        rotate_open_times(log);
     return 0;
 }
 
@@ -47,21 +55,10 @@ static size_t put(struct output_log *log, const char *bytes, size_t count) {
             return count;
         bytes += written;
         count -= (size_t)written;
+        log->size += (uint64_t)written;
         log->line_open = bytes[-1] != '\n';
     }
     return 0;
-}
-
-static size_t decimal(char *text, uint64_t value) {
-    char digits[20];
-    size_t count = 0, length = 0;
-    do {
-        digits[count++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    while (count > 0)
-        text[length++] = digits[--count];
-    return length;
 }
 
 /// Says in the log what is missing from it; 1 when the log is whole from here on.
@@ -72,7 +69,7 @@ static int admit(struct output_log *log) {
     char line[80];
     size_t length = sizeof head - 1;
     memcpy(line, head, length);
-    length += decimal(line + length, log->dropped);
+    length += message_digits(line + length, log->dropped);
     memcpy(line + length, tail, sizeof tail - 1);
     length += sizeof tail - 1;
     size_t skip = log->line_open ? 0 : 1;
@@ -83,10 +80,13 @@ static int admit(struct output_log *log) {
 }
 
 static void append(struct output_log *log, const char *bytes, size_t count) {
-    if (count == 0)
-        return;
-    size_t lost = admit(log) ? put(log, bytes, count) : count;
-    log->dropped += lost;
+    while (count > 0) {
+        size_t piece = rotate_before(log, bytes, count);
+        rotate_stamp(log);
+        log->dropped += admit(log) ? put(log, bytes, piece) : piece;
+        bytes += piece;
+        count -= piece;
+    }
 }
 
 void log_flush(struct output_log *log) {
@@ -95,11 +95,13 @@ void log_flush(struct output_log *log) {
     log->flush_at = 0;
 }
 
-ssize_t log_take(struct output_log *log, int pipe) {
+ssize_t log_take(struct monitor *monitor) {
+    struct output_log *log = &monitor->log;
     char *fresh = log->bytes + log->used;
-    ssize_t count = read(pipe, fresh, LOG_BUFFER - log->used);
+    ssize_t count = read(monitor->output, fresh, LOG_BUFFER - log->used);
     if (count <= 0)
         return count;
+    attach_show(&monitor->clients, fresh, (size_t)count);
     log->used += (size_t)count;
     const char *last = memrchr(fresh, '\n', (size_t)count);
     size_t whole = last ? (size_t)(last + 1 - log->bytes) : 0;
@@ -115,20 +117,23 @@ ssize_t log_take(struct output_log *log, int pipe) {
     return count;
 }
 
-void log_drain(struct output_log *log, int pipe) {
-    // Not until the end of file: a descendant may hold the pipe open, or write for ever.
+void log_drain(struct monitor *monitor) {
+    // Not until the end of file: a descendant may hold the pipe open, or write for ever. A terminal
+    // does not count what is still on its way through it.
     int waiting = 0;
-    if (ioctl(pipe, FIONREAD, &waiting) < 0)
+    if (monitor->is_terminal)
+        waiting = TERMINAL_HOLDS;
+    else if (ioctl(monitor->output, FIONREAD, &waiting) < 0)
         waiting = 0;
     while (waiting > 0) {
-        ssize_t count = log_take(log, pipe);
+        ssize_t count = log_take(monitor);
         if (count < 0 && errno == EINTR)
             continue;
         if (count <= 0)
             break;
         waiting -= (int)count;
     }
-    log_flush(log);
+    log_flush(&monitor->log);
 }
 
 void log_close(struct output_log *log) {
@@ -138,4 +143,7 @@ void log_close(struct output_log *log) {
     admit(log);
     close(log->descriptor);
     log->descriptor = -1;
+    if (log->times >= 0)
+        close(log->times);
+    log->times = -1;
 }

@@ -36,37 +36,46 @@ int64_t realtime_ms(void) {
 
 // ---- what ended -------------------------------------------------------------------------------
 
-static void program_ended(struct monitor *monitor, int status) {
+static void note_exit(struct program *program, int status) {
+    program->ended = 1;
+    program->ended_at = realtime_ms();
+    program->unknown = status < 0;
+    program->code = status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    program->signal = status >= 0 && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    // It may have ended of itself between the grace and the KILL.
+    program->forced = program->forced && (program->unknown || program->signal == SIGKILL);
+    if (program->pidfd >= 0)
+        close(program->pidfd);
+    program->pidfd = -1;
+}
+
+void program_ended(struct monitor *monitor, int status) {
     struct program *program = &monitor->program;
     if (program->exec_status >= 0)
         child_resolve(monitor, 1);
     if (program->pid == 0)
         return;
-    program->ended = 1;
-    program->ended_at = realtime_ms();
-    program->code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-    program->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    // It may have ended of itself between the grace and the KILL.
-    program->forced = program->forced && program->signal == SIGKILL;
-    if (program->pidfd >= 0)
-        close(program->pidfd);
-    program->pidfd = -1;
+    note_exit(program, status);
     // Its last words are in the file before anybody hears of its end.
     if (monitor->output_open)
-        log_drain(&monitor->log, monitor->output);
+        log_drain(monitor);
     control_say(monitor, SAY_EXITED);
-    control_record(monitor);
+    record_write(monitor);
 }
 
-static void tree_ended(struct monitor *monitor) {
+void tree_ended(struct monitor *monitor) {
     monitor->empty = 1;
     if (monitor->output_open)
-        log_drain(&monitor->log, monitor->output);
+        log_drain(monitor);
     log_close(&monitor->log);
     if (monitor->output >= 0)
         close(monitor->output);
     monitor->output = -1;
     monitor->output_open = 0;
+    monitor->is_terminal = 0;
+    // Whoever looks at a program that comes back under the same port stays.
+    if (monitor->hold.port == 0)
+        attach_close(monitor);
     control_say(monitor, SAY_EMPTY);
     if (monitor->collected)
         monitor->done = 1;
@@ -74,17 +83,18 @@ static void tree_ended(struct monitor *monitor) {
 
 void reap(struct monitor *monitor) {
     int running = monitor->program.pid != 0 && !monitor->program.ended;
+    int adopted = monitor->program.adopted;
     for (int i = 0; i < MOST_REAPED; i++) {
         int status = 0;
         pid_t pid = waitpid(-1, &status, WNOHANG);
-        if (pid > 0 && pid == monitor->program.pid && !monitor->program.ended)
+        if (pid > 0 && pid == monitor->program.pid && !monitor->program.ended && !adopted)
             program_ended(monitor, status);
         // No child at all: as the subreaper we would be the parent of whatever lived on.
-        if (pid < 0 && errno == ECHILD && monitor->program.ended && !monitor->empty)
+        if (pid < 0 && errno == ECHILD && monitor->program.ended && !monitor->empty && !adopted)
             tree_ended(monitor);
         if (pid > 0)
             continue;
-        if (running && monitor->program.ended && !monitor->empty)
+        if (running && monitor->program.ended && !monitor->empty && !adopted)
             tree_program_ended(monitor);
         return;
     }
@@ -94,10 +104,17 @@ void reap(struct monitor *monitor) {
 
 // ---- the loop ---------------------------------------------------------------------------------
 
+/// The earlier of two moments of which 0 is none.
+static int64_t earlier(int64_t one, int64_t other) {
+    return one == 0 || (other != 0 && other < one) ? other : one;
+}
+
 static int timeout(const struct monitor *monitor) {
     int64_t next = monitor->log.flush_at;
-    if (monitor->stop.asked && !monitor->empty && (next == 0 || monitor->stop.deadline < next))
-        next = monitor->stop.deadline;
+    if (monitor->stop.asked && !monitor->empty)
+        next = earlier(next, monitor->stop.deadline);
+    if (monitor->program.adopted && !monitor->empty)
+        next = earlier(next, monitor->program.look_at);
     if (next == 0)
         return -1;
     int64_t left = next - monotonic_ms();
@@ -106,7 +123,8 @@ static int timeout(const struct monitor *monitor) {
 
 static void take_output(struct monitor *monitor) {
     for (int i = 0; i < MOST_READS; i++) {
-        ssize_t count = log_take(&monitor->log, monitor->output);
+        ssize_t count = log_take(monitor);
+        // A terminal that nobody has open any more says EIO.
         if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
             log_flush(&monitor->log);
             monitor->output_open = 0;
@@ -124,34 +142,79 @@ static void take_signals(struct monitor *monitor) {
     reap(monitor);
 }
 
-static void turn(struct monitor *monitor) {
-    enum { SIGNALS, OUTPUT, STATUS, CONTROLLER, LISTENER, COUNT };
+/// The places of the poll set: what is watched, in the order of a turn.
+enum {
+    OUTPUT,
+    STATUS,
+    SIGNALS,
+    PROGRAM,
+    CONTROLLER,
+    LISTENER,
+    HELD,
+    CLIENTS = HELD + MOST_HELD,
+    COUNT = CLIENTS + MOST_CLIENTS,
+};
+
+static void fill(const struct monitor *monitor, struct pollfd set[COUNT]) {
+    const struct program *program = &monitor->program;
     short speak = monitor->to_say ? POLLIN | POLLOUT : POLLIN;
-    struct pollfd set[COUNT] = {
-        [SIGNALS] = {.fd = monitor->signals, .events = POLLIN},
-        [OUTPUT] = {.fd = monitor->output_open ? monitor->output : -1, .events = POLLIN},
-        [STATUS] = {.fd = monitor->program.exec_status, .events = POLLIN},
-        [CONTROLLER] = {.fd = monitor->control, .events = speak},
-        [LISTENER] = {.fd = monitor->listener, .events = POLLIN},
-    };
-    if (poll(set, COUNT, timeout(monitor)) < 0) {
-        // Out of memory is no reason to end, nor to spin.
-        if (errno != EINTR)
-            nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
-        return;
-    }
-    if (set[OUTPUT].revents)
+    short give = attach_has_input(monitor) && monitor->is_terminal ? POLLIN | POLLOUT : POLLIN;
+    // A pidfd that has told once goes on telling.
+    int watched = program->adopted && !program->ended && program->look_at == 0;
+    set[OUTPUT] = (struct pollfd){monitor->output_open ? monitor->output : -1, give, 0};
+    set[STATUS] = (struct pollfd){program->exec_status, POLLIN, 0};
+    set[SIGNALS] = (struct pollfd){monitor->signals, POLLIN, 0};
+    set[PROGRAM] = (struct pollfd){watched ? program->pidfd : -1, POLLIN, 0};
+    set[CONTROLLER] = (struct pollfd){monitor->control, speak, 0};
+    set[LISTENER] = (struct pollfd){monitor->listener, POLLIN, 0};
+    for (int i = 0; i < MOST_HELD; i++)
+        set[HELD + i] = hold_poll(monitor, i);
+    for (int i = 0; i < MOST_CLIENTS; i++)
+        set[CLIENTS + i] = attach_poll(monitor, i);
+}
+
+/// What came from below: output, the exec, ends.
+static void serve_program(struct monitor *monitor, const struct pollfd set[COUNT]) {
+    if (set[OUTPUT].revents & ~POLLOUT)
         take_output(monitor);
+    if (set[OUTPUT].revents & POLLOUT)
+        attach_give(monitor);
     if (set[STATUS].revents)
         child_resolve(monitor, 0);
     if (set[SIGNALS].revents)
         take_signals(monitor);
+    int64_t due = monitor->program.look_at;
+    if (set[PROGRAM].revents || (due != 0 && monotonic_ms() >= due))
+        adopt_look(monitor);
+}
+
+/// What came from above: the daemon, and who wants to be connected.
+static void serve_others(struct monitor *monitor, const struct pollfd set[COUNT]) {
+    for (int i = 0; i < MOST_CLIENTS; i++)
+        attach_ready(monitor, i, set[CLIENTS + i].revents);
+    for (int i = 0; i < MOST_HELD && monitor->hold.armed; i++) {
+        if (set[HELD + i].revents)
+            hold_ready(monitor);
+    }
     if (monitor->to_say && (set[CONTROLLER].revents & POLLOUT))
         control_say(monitor, 0);
     if (set[CONTROLLER].revents & ~POLLOUT)
         control_read(monitor);
     if (set[LISTENER].revents && monitor->listener >= 0)
         control_accept(monitor);
+}
+
+static void turn(struct monitor *monitor) {
+    struct pollfd set[COUNT];
+    fill(monitor, set);
+    if (poll(set, COUNT, timeout(monitor)) < 0) {
+        // Out of memory is no reason to end, nor to spin.
+        if (errno != EINTR)
+            nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        return;
+    }
+    serve_program(monitor, set);
+    serve_others(monitor, set);
     if (monitor->log.flush_at != 0 && monotonic_ms() >= monitor->log.flush_at)
         log_flush(&monitor->log);
     tree_tick(monitor);
@@ -184,19 +247,29 @@ static int settle_signals(void) {
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static struct monitor only = {
-    .control = CONTROL,
-    .listener = -1,
-    .output = -1,
-    .empty = 1,
-    .program = {.pidfd = -1, .exec_status = -1},
-};
+static struct monitor only;
+
+/// Not by an initialiser: a single value that is not zero would put every buffer into the file.
+static void begin(struct monitor *monitor) {
+    monitor->control = CONTROL;
+    monitor->listener = -1;
+    monitor->output = -1;
+    monitor->empty = 1;
+    monitor->options = (struct options){
+        .rows = 24, .columns = 80, .log_bytes = (uint64_t)10 << 20, .log_files = 5};
+    monitor->program.pidfd = -1;
+    monitor->program.exec_status = -1;
+    monitor->log.descriptor = -1;
+    monitor->log.times = -1;
+    for (int i = 0; i < MOST_CLIENTS; i++)
+        monitor->clients.each[i].socket = -1;
+}
 
 int main(int argc, char **argv) {
     if (argc != 3 || !is_incarnation(argv[1]))
         return 2;
     setsid();
-    only.log.descriptor = -1;
+    begin(&only);
     only.id = argv[1];
     only.name = argv[2];
     only.signals = settle_signals();

@@ -1,9 +1,8 @@
-// Ending a tree: TERM to the group, after the grace KILL, until nothing is left below us.
+// Ending a tree: TERM to the group, after the grace KILL, until nothing is left of the program.
 //
-// We are the subreaper, so every descendant has us somewhere above it, however often it forked. No
-// list is kept: each sweep reads the parents from /proc anew, and a signal goes out through a pidfd
-// whose process was seen to be ours after the pidfd was opened. A reused pid is therefore never
-// hit.
+// No list is kept: each sweep reads /proc anew, and a signal goes out through a pidfd whose process
+// was seen to be of the program (member.c) after the pidfd was opened. A reused pid is therefore
+// never hit.
 
 #include "monitor.h"
 
@@ -15,19 +14,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MOST_DEPTH = 512, MOST_ROUNDS = 5, FIRST_PAUSE_MS = 10, LAST_PAUSE_MS = 500 };
-
-static size_t stat_path(char *path, pid_t pid) {
-    char digits[12];
-    size_t count = 0, length = 6;
-    memcpy(path, "/proc/", 6);
-    for (; pid > 0; pid /= 10)
-        digits[count++] = (char)('0' + pid % 10);
-    while (count > 0)
-        path[length++] = digits[--count];
-    memcpy(path + length, "/stat", 6);
-    return length;
-}
+enum {
+    MOST_ROUNDS = 5,
+    FIRST_PAUSE_MS = 10,
+    LAST_PAUSE_MS = 500,
+    /// pidfd_send_signal: to the process group; kernels before 6.9 refuse it.
+    TO_GROUP = 4,
+    NOBODY = -1,
+};
 
 static uint64_t number_at(const char **at) {
     uint64_t value = 0;
@@ -36,9 +30,34 @@ static uint64_t number_at(const char **at) {
     return value;
 }
 
-int tree_stat(pid_t pid, pid_t *parent, pid_t *group, uint64_t *start) {
-    char path[32], text[1024];
-    stat_path(path, pid);
+/// Fields 4 to 22: the state and the blank behind it have been passed.
+static int parse_fields(const char *at, struct process *process) {
+    for (int field = 4; field <= 22; field++) {
+        uint64_t value = number_at(&at);
+        if (field == 4)
+            process->parent = (pid_t)value;
+        else if (field == 5)
+            process->group = (pid_t)value;
+        else if (field == 6)
+            process->session = (pid_t)value;
+        else if (field == 22)
+            process->start = value;
+        // A field with a sign (tpgid is -1 without a terminal) is passed over.
+        while (*at && *at != ' ')
+            at++;
+        if (*at == 0)
+            return field == 22;
+        at++;
+    }
+    return 1;
+}
+
+int tree_stat(pid_t pid, struct process *process) {
+    char path[32] = "/proc/", text[1024];
+    if (pid < 1)
+        return 0;
+    size_t digits = message_digits(path + 6, (uint64_t)pid);
+    strcpy(path + 6 + digits, "/stat");
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
         return 0;
@@ -51,70 +70,52 @@ int tree_stat(pid_t pid, pid_t *parent, pid_t *group, uint64_t *start) {
     const char *at = memrchr(text, ')', (size_t)count);
     if (!at || at[1] != ' ' || at[2] == 0 || at[3] != ' ')
         return 0;
-    at += 4;
-    for (int field = 4; field <= 22; field++) {
-        uint64_t value = number_at(&at);
-        if (field == 4)
-            *parent = (pid_t)value;
-        else if (field == 5)
-            *group = (pid_t)value;
-        else if (field == 22)
-            *start = value;
-        // A field with a sign (tpgid is -1 without a terminal) is passed over.
-        while (*at && *at != ' ')
-            at++;
-        if (*at == 0)
-            return field == 22;
-        at++;
-    }
-    return 1;
+    process->state = at[2];
+    return parse_fields(at + 4, process);
 }
 
-/// Climbs from a process that has `parent` and `start`. A parent is never younger than its child:
-/// a younger one is a stranger under a number that was given away again.
-static int leads_to_us(pid_t parent, uint64_t start) {
-    pid_t ourselves = getpid(), group;
-    for (int depth = 0; depth < MOST_DEPTH && parent > 1; depth++) {
-        if (parent == ourselves)
-            return 1;
-        uint64_t older;
-        pid_t next;
-        if (!tree_stat(parent, &next, &group, &older) || older > start)
-            return 0;
-        parent = next;
-        start = older;
-    }
-    return 0;
-}
+// ---- sweeps -----------------------------------------------------------------------------------
 
-/// Signals `pid` if it is below us and not in `skipped`; 1 when it was.
-static int signal_one(pid_t pid, int number, pid_t skipped, uint64_t oldest) {
-    pid_t parent, group, unused;
-    uint64_t start, again;
-    // Nothing below us is older than the program: this spares climbing for most of the machine.
-    if (!tree_stat(pid, &parent, &group, &start) || start < oldest || group == skipped ||
-        !leads_to_us(parent, start))
+/// Whom a sweep is for: everybody of the program but the group `skipped`, or the group `only`.
+struct sweep {
+    int number;
+    pid_t skipped;
+    pid_t only;
+};
+
+/// Signals `pid` if it is of the program and meant; 1 when it was. Signal 0 only counts.
+static int signal_one(const struct monitor *monitor, pid_t pid, struct sweep sweep) {
+    struct process process, again;
+    // Nobody of the program is older than it: this spares climbing for most of the machine.
+    if (!tree_stat(pid, &process) || process.start < monitor->program.start ||
+        process.group == sweep.skipped || (sweep.only > 0 && process.group != sweep.only))
+        return 0;
+    // One that has ended waits for a parent that may be a stranger: it is nobody's any more.
+    if (monitor->program.adopted && (process.state == 'Z' || process.state == 'X'))
+        return 0;
+    if (!member_is(monitor, pid, &process))
         return 0;
     int descriptor = (int)syscall(SYS_pidfd_open, pid, 0);
     if (descriptor < 0)
         return 0;
     int same =
-        tree_stat(pid, &parent, &unused, &again) && again == start && leads_to_us(parent, again);
-    if (same) {
-        syscall(SYS_pidfd_send_signal, descriptor, number, NULL, 0);
-        // A stopped process keeps TERM waiting.
-        if (number == SIGTERM)
+        tree_stat(pid, &again) && again.start == process.start && member_is(monitor, pid, &again);
+    if (same && sweep.number != 0) {
+        syscall(SYS_pidfd_send_signal, descriptor, sweep.number, NULL, 0);
+        // A stopped process keeps its signals waiting.
+        if (sweep.number != SIGKILL)
             syscall(SYS_pidfd_send_signal, descriptor, SIGCONT, NULL, 0);
     }
     close(descriptor);
     return same;
 }
 
-/// Signals every descendant outside the group `skipped` (0: none is skipped); how many there were.
-static int sweep(const struct monitor *monitor, int number, pid_t skipped) {
+/// Goes through every process of the machine; how many were signalled.
+static int sweep_all(const struct monitor *monitor, struct sweep sweep) {
     int directory = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    // Not knowing is not the same as nobody.
     if (directory < 0)
-        return 0;
+        return 1;
     _Alignas(struct dirent64) char entries[4096];
     int found = 0;
     ssize_t count;
@@ -125,19 +126,49 @@ static int sweep(const struct monitor *monitor, int number, pid_t skipped) {
             const char *name = entry->d_name;
             uint64_t pid = number_at(&name);
             if (*name == 0 && pid > 1 && pid <= INT32_MAX)
-                found += signal_one((pid_t)pid, number, skipped, monitor->program.start);
+                found += signal_one(monitor, (pid_t)pid, sweep);
         }
     }
     close(directory);
     return found;
 }
 
-/// Signals the group of the program, which is not reaped yet, so that the number is still its own.
+int tree_count(const struct monitor *monitor) {
+    return sweep_all(monitor, (struct sweep){.number = 0, .skipped = NOBODY});
+}
+
+static int signal_all(const struct monitor *monitor, int number, pid_t skipped) {
+    return sweep_all(monitor, (struct sweep){.number = number, .skipped = skipped});
+}
+
+/// Signals the group the program leads.
 static void signal_group(const struct monitor *monitor, int number) {
-    pid_t pid = monitor->program.pid;
-    // ESRCH: it was forked a moment ago and has no group of its own yet.
-    if (kill(-pid, number) < 0 && errno == ESRCH)
-        kill(pid, number);
+    const struct program *program = &monitor->program;
+    if (program->adopted) {
+        // It is reaped by others, at any moment: never by its number.
+        if (syscall(SYS_pidfd_send_signal, program->pidfd, number, NULL, TO_GROUP) < 0 &&
+            errno == EINVAL)
+            sweep_all(monitor,
+                      (struct sweep){.number = number, .skipped = NOBODY, .only = program->pid});
+        return;
+    }
+    // Not reaped yet, so that the number is still its own. ESRCH: it was forked a moment ago and
+    // has no group of its own yet.
+    if (kill(-program->pid, number) < 0 && errno == ESRCH)
+        kill(program->pid, number);
+}
+
+// ---- a stop -----------------------------------------------------------------------------------
+
+static int first_signal(const struct monitor *monitor) {
+    return monitor->options.stop_signal != 0 ? monitor->options.stop_signal : SIGTERM;
+}
+
+/// Notices who ended by itself.
+static void look(struct monitor *monitor) {
+    reap(monitor);
+    if (monitor->program.adopted)
+        adopt_look(monitor);
 }
 
 static void kill_all(struct monitor *monitor) {
@@ -147,8 +178,8 @@ static void kill_all(struct monitor *monitor) {
             monitor->program.forced = 1;
             signal_group(monitor, SIGKILL);
         }
-        int found = sweep(monitor, SIGKILL, 0);
-        reap(monitor);
+        int found = signal_all(monitor, SIGKILL, NOBODY);
+        look(monitor);
         if (found == 0)
             break;
     }
@@ -162,7 +193,7 @@ static void kill_all(struct monitor *monitor) {
 
 void tree_stop(struct monitor *monitor, int64_t grace) {
     // Who ended before the stop came was not stopped by it.
-    reap(monitor);
+    look(monitor);
     if (monitor->program.pid == 0 || monitor->empty)
         return control_say(monitor, SAY_EMPTY);
     struct stop *stop = &monitor->stop;
@@ -178,11 +209,11 @@ void tree_stop(struct monitor *monitor, int64_t grace) {
     if (grace == 0)
         return;
     if (monitor->program.ended) {
-        sweep(monitor, SIGTERM, 0);
+        signal_all(monitor, first_signal(monitor), NOBODY);
         return;
     }
     stop->group_told = 1;
-    signal_group(monitor, SIGTERM);
+    signal_group(monitor, first_signal(monitor));
     signal_group(monitor, SIGCONT);
 }
 
@@ -190,7 +221,8 @@ void tree_program_ended(struct monitor *monitor) {
     // The group has heard it; who left the group (setsid) has not. A second TERM means "at once" to
     // many programs, so nobody gets it twice.
     if (monitor->stop.asked && !monitor->stop.killing)
-        sweep(monitor, SIGTERM, monitor->stop.group_told ? monitor->program.pid : 0);
+        signal_all(monitor, first_signal(monitor),
+                   monitor->stop.group_told ? monitor->program.pid : NOBODY);
 }
 
 void tree_tick(struct monitor *monitor) {
