@@ -31,7 +31,8 @@ enum HarnessError: Error {
 
 final class MonitorHarness {
     let folder: String
-    let id = String(UInt64.random(in: (1 << 60)...UInt64.max), radix: 16)
+    let id: String
+    private let ownsFolder: Bool
     let pid: Int32
     let pidfd: Int32
     private(set) var control: Int32
@@ -42,8 +43,11 @@ final class MonitorHarness {
     var recordPath: String { "\(folder)/\(id).exit" }
     var log: String { TextFile.read(logPath) ?? "" }
 
-    init(name: String = "web") throws {
-        folder = try TemporaryFolder.make()
+    /// With `another` it is started as its successor: the same folder and the same id.
+    init(name: String = "web", after another: MonitorHarness? = nil) throws {
+        folder = try another?.folder ?? TemporaryFolder.make()
+        id = another?.id ?? String(UInt64.random(in: (1 << 60)...UInt64.max), radix: 16)
+        ownsFolder = another == nil
         let pair = try SocketPair()
         let run = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         let null = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
@@ -58,15 +62,17 @@ final class MonitorHarness {
 
     // ---- speaking ----------------------------------------------------------------------------
 
-    func send(_ type: Character, _ fields: [String] = []) {
+    /// The descriptors are only lent.
+    func send(_ type: Character, _ fields: [String] = [], lending descriptors: [Int32] = []) {
         var bytes = Array(String(type).utf8)
         for field in fields { bytes += Array(field.utf8) + [0] }
-        sendRaw(bytes)
+        sendRaw(bytes, lending: descriptors)
     }
 
-    func sendRaw(_ bytes: [UInt8]) {
-        // The array lives for the call; no descriptors go along.
-        _ = unsafe cepoll_send_message(control, bytes, bytes.count, nil, 0)
+    func sendRaw(_ bytes: [UInt8], lending descriptors: [Int32] = []) {
+        // Both arrays live for the call.
+        _ = unsafe cepoll_send_message(
+            control, bytes, bytes.count, descriptors, Int32(descriptors.count))
     }
 
     func run(
@@ -176,7 +182,7 @@ final class MonitorHarness {
         }
         hangUp()
         close(pidfd)
-        TemporaryFolder.remove(folder)
+        if ownsFolder { TemporaryFolder.remove(folder) }
     }
 }
 
