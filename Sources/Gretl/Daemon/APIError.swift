@@ -15,6 +15,7 @@ package struct APIError: Error, Equatable, Sendable {
         case forbiddenUser = "forbidden_user"
         case foreignProcess = "foreign_process"
         case unknownService = "unknown_service"
+        case unknownGroup = "unknown_group"
         case notFound = "not_found"
         case methodNotAllowed = "method_not_allowed"
         case requestTimeout = "request_timeout"
@@ -28,6 +29,7 @@ package struct APIError: Error, Equatable, Sendable {
         case `internal` = "internal"
         case notImplemented = "not_implemented"
         case readyTimeout = "ready_timeout"
+        case groupFailed = "group_failed"
         case daemonBusy = "daemon_busy"
         case versionNotSupported = "version_not_supported"
         case storageFull = "storage_full"
@@ -38,7 +40,7 @@ package struct APIError: Error, Equatable, Sendable {
             case .invalidSpec: 400
             case .unauthorized: 401
             case .forbiddenHost, .forbiddenOrigin, .forbiddenUser, .foreignProcess: 403
-            case .unknownService, .notFound: 404
+            case .unknownService, .unknownGroup, .notFound: 404
             case .methodNotAllowed: 405
             case .requestTimeout: 408
             case .portInUse, .alreadyRunning: 409
@@ -49,7 +51,7 @@ package struct APIError: Error, Equatable, Sendable {
             case .headersTooLarge: 431
             case .internal: 500
             case .notImplemented: 501
-            case .readyTimeout: 502
+            case .readyTimeout, .groupFailed: 502
             case .daemonBusy: 503
             case .versionNotSupported: 505
             case .storageFull: 507
@@ -79,6 +81,8 @@ package struct APIError: Error, Equatable, Sendable {
     package var headers: [String: String] = [:]
     /// The last lines a program wrote, where they may say why.
     package var logTail: [String] = []
+    /// What became of each service of a group.
+    package var results: [GroupResult] = []
 
     package init(
         _ code: Code, _ message: String, hint: String, headers: [String: String] = [:]
@@ -103,10 +107,11 @@ package struct APIError: Error, Equatable, Sendable {
         json.field("code", code.rawValue)
         json.field("message", message)
         json.field("hint", hint)
-        if !logTail.isEmpty {
+        if !logTail.isEmpty || !results.isEmpty {
             json.key("details")
             json.beginObject()
-            json.field("logTail", logTail)
+            if !logTail.isEmpty { json.field("logTail", logTail) }
+            if !results.isEmpty { GroupResult.write(results, into: &json) }
             json.endObject()
         }
         json.endObject()

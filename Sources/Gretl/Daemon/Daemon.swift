@@ -244,7 +244,10 @@ package final class Daemon {
                 holders: conflicts.holders, registry: registry, supervisor: supervisor,
                 background: background, on: reactor),
             logs: LogRoutes(registry: registry, supervisor: supervisor, output: output),
-            events: EventRoutes(hub: events))
+            events: EventRoutes(hub: events),
+            groups: GroupRoutes(
+                groups: Groups(registry: registry, supervisor: supervisor, on: reactor),
+                registry: registry))
     }
 
     private func makeConflicts(

@@ -16,6 +16,7 @@ package struct Route: Sendable {
         case listPorts, getPort, killPort
         case serviceLogs, logs
         case events
+        case listGroups, getGroup, startGroup, stopGroup
     }
 
     package let method: HTTPMethod
@@ -40,6 +41,10 @@ package final class RouteTable {
         Route(method: .get, pattern: "/v1/services/{name}/logs", id: .serviceLogs),
         Route(method: .get, pattern: "/v1/logs", id: .logs),
         Route(method: .get, pattern: "/v1/resolve/{name}", id: .resolve),
+        Route(method: .get, pattern: "/v1/groups", id: .listGroups),
+        Route(method: .get, pattern: "/v1/groups/{name}", id: .getGroup),
+        Route(method: .post, pattern: "/v1/groups/{name}/start", id: .startGroup),
+        Route(method: .post, pattern: "/v1/groups/{name}/stop", id: .stopGroup),
         Route(method: .get, pattern: "/v1/ports", id: .listPorts),
         Route(method: .get, pattern: "/v1/ports/{port}", id: .getPort),
         Route(method: .post, pattern: "/v1/ports/{port}/kill", id: .killPort),
@@ -56,15 +61,17 @@ package final class RouteTable {
     private let logs: LogRoutes
     private let daemon: DaemonRoutes
     private let ports: PortRoutes
+    private let groups: GroupRoutes
     private let events: EventRoutes
 
     package init(
         services: ServiceRoutes, resolve: ResolveRoute, daemon: DaemonRoutes, ports: PortRoutes,
-        logs: LogRoutes, events: EventRoutes
+        logs: LogRoutes, events: EventRoutes, groups: GroupRoutes
     ) {
         self.events = events
         self.services = services
         self.ports = ports
+        self.groups = groups
         self.logs = logs
         self.resolve = resolve
         self.daemon = daemon
@@ -89,6 +96,10 @@ package final class RouteTable {
         case .serviceLogs: logs.one(exchange)
         case .logs: logs.many(exchange)
         case .events: events.open(exchange)
+        case .listGroups: groups.list(exchange)
+        case .getGroup: groups.get(exchange)
+        case .startGroup: groups.start(exchange)
+        case .stopGroup: groups.stop(exchange)
         }
     }
 }

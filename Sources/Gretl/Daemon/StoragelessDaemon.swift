@@ -45,7 +45,10 @@ package struct StoragelessDaemon {
             logs: LogRoutes(
                 registry: registry, supervisor: supervisor,
                 output: ServiceOutput(background: background, on: reactor)),
-            events: EventRoutes(hub: events))
+            events: EventRoutes(hub: events),
+            groups: GroupRoutes(
+                groups: Groups(registry: registry, supervisor: supervisor, on: reactor),
+                registry: registry))
         application = Application(
             gate: Gate(Gate.Rules()), routes: routes, owners: nil, uid: 0)
     }
