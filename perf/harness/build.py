@@ -21,6 +21,7 @@ PROGRAMS = {
     "limit": ([os.path.join(LOAD, "limit.c")], []),
     "load": ([os.path.join(LOAD, "load.c"), os.path.join(LOAD, "reply.c")], []),
     "idle": ([os.path.join(LOAD, "idle.c"), os.path.join(LOAD, "reply.c")], []),
+    "listen": ([os.path.join(LOAD, "listen.c")], []),
     "startup": ([os.path.join(LOAD, "startup.c"), os.path.join(LOAD, "reply.c")], []),
     "allocation_counter.so": ([COUNTER], ["-shared", "-fPIC"]),
 }

@@ -1,5 +1,5 @@
-// What the three client programs share: the clock, one connected socket, the request's text and
-// the hard stop. Included by load.c, idle.c and startup.c only; small enough to stay in a header.
+// What the client programs share: the clock, one connected socket, the request's text and
+// the hard stop. Included by the programs of this folder only; small enough to stay in a header.
 // Nothing here may allocate or log in a measured phase.
 
 #ifndef PERF_CLIENT_H
