@@ -17,7 +17,8 @@ import Testing
         ("POST", "/v1/services"), ("POST", "/v1/services/a/start?timeout=0"),
         ("POST", "/v1/services/a/stop"), ("DELETE", "/v1/services/a"), ("GET", "/v1/resolve/a"),
         ("GET", "/v1/events"), ("GET", "/v1/ports"), ("GET", "/v1/ports/7000"),
-        ("POST", "/v1/ports/7000/kill"), ("GET", "/nothing"), ("OPTIONS", "/health"),
+        ("POST", "/v1/ports/7000/kill"), ("POST", "/v1/ports/7000/adopt"), ("GET", "/nothing"),
+        ("OPTIONS", "/health"),
         ("HEAD", "/health"),
     ]
     let daemon: DaemonProcess

@@ -108,6 +108,7 @@ package final class Daemon {
         supervisor.background = background
         let database = try await openDatabase()
         supervisor.exits = ExitStore(database)
+        supervisor.adoptions = AdoptionStore(database)
         supervisor.output = ServiceOutput(background: background, on: reactor)
         let registry = ServiceRegistry(
             on: reactor, store: ServiceStore(database), supervisor: supervisor,
@@ -129,6 +130,7 @@ package final class Daemon {
             runDirectory: home.runFolder, isNewBoot: isNewBoot)
         self.recovery = recovery
         await recovery.run(RunFiles.scan(home.runPath))
+        let adopted = await supervisor.takeBackAdopted(boot: boot, find: registry.find)
         guard !isStopping else { return }
         let routes = makeRoutes(registry, supervisor, statistics, events)
         try listen(routes, registry, supervisor, owners)
@@ -137,7 +139,10 @@ package final class Daemon {
         if lastBoot != boot { try? await facts.set(MetaStore.bootKey, boot) }
         Log.shared.info(
             "started",
-            ["version": Version.text, "services": registry.count, "running": recovery.found])
+            [
+                "version": Version.text, "services": registry.count,
+                "running": recovery.found + adopted,
+            ])
     }
 
     private func makeOwners() throws(StartFailure) -> SocketOwners? {
@@ -242,7 +247,7 @@ package final class Daemon {
                 reactor: reactor, server: { [weak self] in self?.server }, events: events),
             ports: PortRoutes(
                 holders: conflicts.holders, registry: registry, supervisor: supervisor,
-                background: background, on: reactor),
+                view: makeView(), background: background, on: reactor),
             logs: LogRoutes(registry: registry, supervisor: supervisor, output: output),
             events: EventRoutes(hub: events),
             groups: GroupRoutes(

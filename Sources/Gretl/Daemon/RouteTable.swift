@@ -13,7 +13,7 @@ package struct Route: Sendable {
         case listServices, registerService, getService, removeService, startService, stopService
         case restartService
         case resolve
-        case listPorts, getPort, killPort
+        case listPorts, getPort, killPort, adoptPort
         case serviceLogs, logs
         case events
         case listGroups, getGroup, startGroup, stopGroup
@@ -48,6 +48,7 @@ package final class RouteTable {
         Route(method: .get, pattern: "/v1/ports", id: .listPorts),
         Route(method: .get, pattern: "/v1/ports/{port}", id: .getPort),
         Route(method: .post, pattern: "/v1/ports/{port}/kill", id: .killPort),
+        Route(method: .post, pattern: "/v1/ports/{port}/adopt", id: .adoptPort),
         Route(method: .get, pattern: "/v1/events", id: .events),
     ]
 
@@ -92,6 +93,7 @@ package final class RouteTable {
         case .listPorts: ports.list(exchange)
         case .getPort: ports.get(exchange)
         case .killPort: ports.kill(exchange)
+        case .adoptPort: ports.adopt(exchange)
         case .restartService: services.restart(exchange)
         case .serviceLogs: logs.one(exchange)
         case .logs: logs.many(exchange)

@@ -41,7 +41,7 @@ package struct StoragelessDaemon {
             daemon: DaemonRoutes(reactor: reactor, server: { nil }, events: events),
             ports: PortRoutes(
                 holders: PortHolders(background: background, on: reactor), registry: registry,
-                supervisor: supervisor, background: background, on: reactor),
+                supervisor: supervisor, view: view, background: background, on: reactor),
             logs: LogRoutes(
                 registry: registry, supervisor: supervisor,
                 output: ServiceOutput(background: background, on: reactor)),

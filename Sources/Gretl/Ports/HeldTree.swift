@@ -10,25 +10,36 @@ package struct HeldTree: Sendable {
     /// The leader of the root's process group, when it is one of `processes`: then the group is the
     /// tree's own, and may be signalled as one.
     package private(set) var leader: ProcessHandle?
+    /// Those in other groups than that.
+    private var apart: [ProcessHandle] = []
 
     /// Most processes taken into one tree.
     private static let most = 4_096
 
-    package init() {}
+    /// One process that is held already.
+    package init(_ process: ProcessHandle) { processes = [process] }
+
+    /// Holds one process; nil when it does not live or belongs to somebody else.
+    package static func process(_ identity: ProcessIdentity, uid: UInt32) -> ProcessHandle? {
+        guard let entry = ProcessEntry.read(identity.pid), entry.identity == identity,
+            entry.uid == uid
+        else { return nil }
+        return hold(entry)
+    }
 
     /// Those of `identities` that live and belong to `uid`; never this process, nor what manages
     /// processes of others.
     package init(_ identities: some Sequence<ProcessIdentity>, uid: UInt32) {
         for identity in identities.prefix(HeldTree.most) {
             guard let entry = ProcessEntry.read(identity.pid), entry.identity == identity,
-                entry.uid == uid, entry.pid != ProcessFacts.pid,
-                !AdoptionRoot.isProtected(entry.program), let handle = HeldTree.hold(entry)
+                entry.uid == uid, HeldTree.isEndable(entry), let handle = HeldTree.hold(entry)
             else { continue }
             processes.append(handle)
         }
     }
 
-    /// `root` and everything below it that belongs to `uid`; empty when it does not live.
+    /// `root` and everything below it that belongs to `uid`, but for this process and what manages
+    /// processes of others; empty when it does not live.
     package init(root: ProcessIdentity, uid: UInt32) {
         guard let entry = ProcessEntry.read(root.pid), entry.identity == root, entry.uid == uid,
             let handle = HeldTree.hold(entry)
@@ -39,7 +50,8 @@ package struct HeldTree: Sendable {
             var children: [(ProcessEntry, ProcessHandle)] = []
             for pid in ProcessEntry.children(of: parent.pid) {
                 guard let child = ProcessEntry.read(pid), child.parent == parent.pid,
-                    child.uid == uid, let handle = HeldTree.hold(child)
+                    child.uid == uid, HeldTree.isEndable(child),
+                    let handle = HeldTree.hold(child)
                 else { continue }
                 children.append((child, handle))
             }
@@ -47,9 +59,16 @@ package struct HeldTree: Sendable {
             // got its number while we looked.
             guard parent.identity.isAlive else { continue }
             processes += children.map(\.1)
+            apart += children.filter { $0.0.group != entry.group }.map(\.1)
             waiting += children.map(\.0)
         }
+        // The daemon itself may have been started from within.
+        guard ProcessEntry.read(ProcessFacts.pid)?.group != entry.group else { return }
         leader = processes.first { $0.pid == entry.group }
+    }
+
+    private static func isEndable(_ entry: ProcessEntry) -> Bool {
+        entry.pid != ProcessFacts.pid && !AdoptionRoot.isProtected(entry.program)
     }
 
     private static func hold(_ entry: ProcessEntry) -> ProcessHandle? {
@@ -62,9 +81,7 @@ package struct HeldTree: Sendable {
     /// Asks all of them to end.
     func terminate() {
         let isGroupDone = leader?.terminateGroup() ?? false
-        // Without a group of its own, and for those in other groups that stand alone.
-        guard !isGroupDone else { return }
-        for process in processes { process.terminate() }
+        for process in isGroupDone ? apart : processes { process.terminate() }
     }
 
     func kill() {

@@ -47,7 +47,7 @@ package struct PortKill {
         }
         await supervisor.stop(service, grace: grace)
         let outcome = Outcome(
-            holder: holder, isForced: service.machine.lastExit?.forced ?? false)
+            holder: holder, isForced: service.machine.lastExit?.forced ?? service.isForced)
         guard try await left(of: holder, before).isEmpty else {
             throw .portInUse(port, by: holder, own: rule.uid)
         }

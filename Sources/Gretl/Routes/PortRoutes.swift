@@ -9,16 +9,23 @@ package struct PortRoutes {
     let holders: PortHolders
     let registry: ServiceRegistry
     let ending: PortKill
+    let adoption: PortAdoption
+    let view: ServiceView
+    let background: BackgroundThread
 
     package init(
         holders: PortHolders, registry: ServiceRegistry, supervisor: Supervisor,
-        background: BackgroundThread, on reactor: Reactor
+        view: ServiceView, background: BackgroundThread, on reactor: Reactor
     ) {
         self.holders = holders
         self.registry = registry
+        self.view = view
+        self.background = background
         ending = PortKill(
             holders: holders, registry: registry, supervisor: supervisor,
             background: background, on: reactor)
+        adoption = PortAdoption(
+            holders: holders, registry: registry, supervisor: supervisor, background: background)
     }
 
     func list(_ exchange: Exchange) {
@@ -73,6 +80,21 @@ package struct PortRoutes {
             json.field("forced", outcome.isForced)
             json.endObject()
             return Response(status: 200, body: json.bytes)
+        }
+    }
+
+    func adopt(_ exchange: Exchange) {
+        let body = exchange.body
+        let pid = exchange.query("pid")
+        answer(exchange) { port throws(APIError) in
+            let wanted = try QueryNumber.pid(pid)
+            let (service, warnings) = try await adoption.adopt(
+                port, wanted: wanted, try await background.decode(body))
+            var json = JSONText(capacity: 1_024)
+            view.write(
+                service, status: registry.status(of: service), warnings: warnings, into: &json)
+            let place = "/v1/services/\(ServiceNames.encode(service.name))"
+            return Response(status: 201, headers: [("Location", place)], body: json.bytes)
         }
     }
 

@@ -52,7 +52,7 @@ package struct ServiceRoutes {
         exchange.reply {
             await APIError.catching { () async throws(APIError) in
                 let applies = try QueryWord.flag("restart", restart)
-                let patch = try ServicePatch(try await decode(body))
+                let patch = try ServicePatch(try await background.decode(body))
                 let service = try await registry.register(patch)
                 if applies { try await supervisor.apply(toRunning: service) }
                 return object(
@@ -114,7 +114,7 @@ package struct ServiceRoutes {
             json.field("status", registry.status(of: service))
             json.field("exitCode", exit?.exitCode)
             json.field("signal", exit?.signal.map(SignalName.text))
-            json.field("forced", exit?.forced ?? false)
+            json.field("forced", exit?.forced ?? service.isForced)
             json.endObject()
             return Response(status: 200, body: json.bytes)
         }
@@ -139,21 +139,6 @@ package struct ServiceRoutes {
     }
 
     // MARK: Shared
-
-    /// Decodes a body; a large one on the background thread, since it takes milliseconds.
-    private func decode(_ body: [UInt8]) async throws(APIError) -> [String: JSONValue] {
-        guard body.count > ServiceRoutes.quickBody else { return try JSONValue.object(body) }
-        let decoded: Result<[String: JSONValue], APIError>
-        do throws(BackgroundThread.Refusal) {
-            decoded = try await background.perform {
-                Result { () throws(APIError) in try JSONValue.object(body) }
-            }
-        } catch { throw .daemonBusy("too much work is waiting") }
-        return try decoded.get()
-    }
-
-    /// Up to here decoding takes less than half a millisecond.
-    private static let quickBody = 8 * 1_024
 
     /// Two services may be registered on one port; only one of them can run.
     private func sharedPort(of service: Service) -> [String] {
@@ -189,6 +174,22 @@ package struct ServiceRoutes {
         exchange.reply {
             await APIError.catching { () async throws(APIError) in try await operation(name) }
         }
+    }
+}
+
+extension BackgroundThread {
+    /// Decodes a request's body; a large one on this thread, since it takes milliseconds.
+    @ReactorActor
+    func decode(_ body: [UInt8]) async throws(APIError) -> [String: JSONValue] {
+        // Up to here it takes less than half a millisecond.
+        guard body.count > 8 * 1_024 else { return try JSONValue.object(body) }
+        let decoded: Result<[String: JSONValue], APIError>
+        do throws(Refusal) {
+            decoded = try await perform {
+                Result { () throws(APIError) in try JSONValue.object(body) }
+            }
+        } catch { throw .daemonBusy("too much work is waiting") }
+        return try decoded.get()
     }
 }
 

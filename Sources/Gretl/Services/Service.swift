@@ -14,6 +14,10 @@ package final class Service {
     /// The link, while its monitor listens on the port for the program.
     var listensBy: MonitorLink?
     var orphan: OrphanedProgram?
+    /// The process it was given as it ran.
+    package internal(set) var adopted: AdoptedProgram?
+    /// The adopted program that ended last did so by KILL.
+    package internal(set) var isForced = false
     /// The id of the monitor that was lost: its socket's file is how a later daemon knows that
     /// there is a program to look for.
     var strayIncarnation: String?

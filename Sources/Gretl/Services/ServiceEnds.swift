@@ -39,6 +39,10 @@ extension Supervisor {
     /// The program is gone and known to be: forget the incarnation. A monitor that listens goes on.
     func release(_ service: Service, keepsSocket: Bool) {
         service.orphan = nil
+        if let adopted = service.adopted {
+            service.adopted = nil
+            spawn { await self.forgetAdoption(adopted.stored) }
+        }
         service.program = nil
         service.live = nil
         service.usage = nil

@@ -44,7 +44,10 @@ package struct ServiceView {
         json.field("lastProbe", service.lastProbe)
         json.field("restarts", service.restarts)
         json.field("nextTryAt", service.nextTry.map { Timestamp.text(milliseconds: $0) })
-        json.field("logFile", spec.command == nil ? nil : logPath(spec))
+        json.field("adopted", service.adopted != nil)
+        // Where an adopted program writes to is its own business.
+        let hasLog = spec.command != nil && service.adopted == nil
+        json.field("logFile", hasLog ? logPath(spec) : nil)
         let warnings = warnings + [service.portNotice].compactMap { $0 }
         if !warnings.isEmpty { json.field("warnings", warnings) }
         json.endObject()

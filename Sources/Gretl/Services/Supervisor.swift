@@ -17,6 +17,8 @@ package final class Supervisor {
     package weak var events: (any EventSink)?
     /// Where exits are kept; nil in tests without storage.
     package var exits: ExitStore?
+    /// Where adopted processes are kept; nil in tests without storage.
+    package var adoptions: AdoptionStore?
     /// Reads what programs wrote; nil in tests without it.
     package var output: ServiceOutput?
     /// Where files are read.
@@ -148,11 +150,13 @@ package final class Supervisor {
     /// Stops the whole tree of `service` and waits until it is gone.
     package func stop(_ service: Service, grace: Duration) async {
         guard !service.machine.isIdle else { return }
+        let adopted = service.adopted?.stored
         await withCheckedContinuation { continuation in
             service.stops.append(continuation)
             apply(.stopRequested(grace: grace), to: service)
         }
         await keepStop(of: service)
+        if let adopted { await forgetAdoption(adopted) }
     }
 
     /// What was said of the last start says nothing about the next one.

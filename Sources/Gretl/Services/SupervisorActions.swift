@@ -62,6 +62,7 @@ extension Supervisor {
         service.readySince = nil
         service.readyFor = .zero
         service.endedSoon = false
+        service.isForced = false
         if service.machine.state == .spawning { forgetEnd(of: service) }
         guard !isClosing else { return }
         spawning.append(service)
@@ -77,6 +78,7 @@ extension Supervisor {
 
     private func stopTree(_ service: Service, grace: Duration, keepsSocket: Bool) {
         service.orphan?.stop(grace: grace)
+        service.adopted?.stop(grace: grace)
         // At once, and not with the end of the monitor: the port is free when the stop is answered.
         if !keepsSocket { letGoOfPort(service) }
         service.link?.stop(grace: grace)

@@ -71,5 +71,16 @@ package enum Migrations {
                     iif(requested OR code = 0 OR signal = 15, 'stopped', 'failed') FROM exits;
                 DROP TABLE exits;
                 """),
+        // Processes that were running already when a service was given them.
+        Migration(
+            version: 3,
+            sql: """
+                CREATE TABLE adoptions(
+                    name TEXT PRIMARY KEY NOT NULL REFERENCES services(name) ON DELETE CASCADE,
+                    pid INTEGER NOT NULL,
+                    start_time INTEGER NOT NULL,
+                    boot TEXT NOT NULL
+                ) STRICT, WITHOUT ROWID;
+                """),
     ]
 }
