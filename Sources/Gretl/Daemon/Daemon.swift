@@ -132,10 +132,13 @@ package final class Daemon {
         await recovery.run(RunFiles.scan(home.runPath))
         let adopted = await supervisor.takeBackAdopted(boot: boot, find: registry.find)
         guard !isStopping else { return }
-        let routes = makeRoutes(registry, supervisor, statistics, events)
+        let groups = Groups(registry: registry, supervisor: supervisor, on: reactor)
+        let routes = makeRoutes(registry, supervisor, groups, statistics, events)
         try listen(routes, registry, supervisor, owners)
         supervisor.open()
-        registry.resume(isNewBoot: isNewBoot)
+        registry.resume(isNewBoot: isNewBoot) { service throws(APIError) in
+            try await groups.start(service, timeout: .seconds(30))
+        }
         if lastBoot != boot { try? await facts.set(MetaStore.bootKey, boot) }
         Log.shared.info(
             "started",
@@ -233,14 +236,15 @@ package final class Daemon {
     }
 
     private func makeRoutes(
-        _ registry: ServiceRegistry, _ supervisor: Supervisor, _ statistics: ProcessStatistics,
-        _ events: EventHub
+        _ registry: ServiceRegistry, _ supervisor: Supervisor, _ groups: Groups,
+        _ statistics: ProcessStatistics, _ events: EventHub
     ) -> RouteTable {
         let conflicts = supervisor.conflicts ?? makeConflicts(registry, supervisor)
         let output = supervisor.output ?? ServiceOutput(background: background, on: reactor)
         return RouteTable(
             services: ServiceRoutes(
-                registry: registry, supervisor: supervisor, statistics: statistics,
+                registry: registry, supervisor: supervisor, groups: groups,
+                statistics: statistics,
                 view: makeView(), background: background),
             resolve: ResolveRoute(registry: registry, on: reactor),
             daemon: DaemonRoutes(
@@ -250,9 +254,7 @@ package final class Daemon {
                 view: makeView(), background: background, on: reactor),
             logs: LogRoutes(registry: registry, supervisor: supervisor, output: output),
             events: EventRoutes(hub: events),
-            groups: GroupRoutes(
-                groups: Groups(registry: registry, supervisor: supervisor, on: reactor),
-                registry: registry))
+            groups: GroupRoutes(groups: groups, registry: registry))
     }
 
     private func makeConflicts(

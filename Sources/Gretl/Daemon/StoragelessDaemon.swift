@@ -33,9 +33,11 @@ package struct StoragelessDaemon {
             EventLog(inMemoryOn: reactor), services: EventServices(registry, view),
             stats: StatsFeed(registry, statistics, background: background, on: reactor),
             on: reactor)
+        let groups = Groups(registry: registry, supervisor: supervisor, on: reactor)
         let routes = RouteTable(
             services: ServiceRoutes(
-                registry: registry, supervisor: supervisor, statistics: statistics, view: view,
+                registry: registry, supervisor: supervisor, groups: groups, statistics: statistics,
+                view: view,
                 background: background),
             resolve: ResolveRoute(registry: registry, on: reactor),
             daemon: DaemonRoutes(reactor: reactor, server: { nil }, events: events),
@@ -46,9 +48,7 @@ package struct StoragelessDaemon {
                 registry: registry, supervisor: supervisor,
                 output: ServiceOutput(background: background, on: reactor)),
             events: EventRoutes(hub: events),
-            groups: GroupRoutes(
-                groups: Groups(registry: registry, supervisor: supervisor, on: reactor),
-                registry: registry))
+            groups: GroupRoutes(groups: groups, registry: registry))
         application = Application(
             gate: Gate(Gate.Rules()), routes: routes, owners: nil, uid: 0)
     }

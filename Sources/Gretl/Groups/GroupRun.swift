@@ -82,6 +82,14 @@ final class GroupRun {
         return error
     }
 
+    /// The step because of which `service` could not begin.
+    func culprit(for service: Service) -> Int? {
+        guard let place = services.firstIndex(where: { $0 === service }),
+            case .blocked(let culprit) = run.states[place]
+        else { return nil }
+        return culprit
+    }
+
     /// What became of the service at `place`; nil when nothing is to be told.
     func result(at place: Int) -> GroupResult? {
         let name = services[place].name

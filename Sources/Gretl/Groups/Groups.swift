@@ -23,6 +23,8 @@ package final class Groups {
     let reactor: Reactor
     private var starts: [String: GroupRun] = [:]
     private var stops: [String: GroupRun] = [:]
+    /// Starts of single services that wait for what they depend on, by name.
+    var waitingStarts: [String: GroupRun] = [:]
 
     package init(registry: ServiceRegistry, supervisor: Supervisor, on reactor: Reactor) {
         self.registry = registry
@@ -44,6 +46,9 @@ package final class Groups {
         return members
     }
 
+    /// Whether a stop of the group is under way.
+    func isStopping(_ group: String) -> Bool { stops[group] != nil }
+
     /// Whether it needs no start: it runs, or its first connection starts it.
     func isUp(_ service: Service) -> Bool {
         let status = registry.status(of: service)
@@ -51,17 +56,15 @@ package final class Groups {
     }
 
     /// Everything `roots` need, with the roots, in order.
-    func order(of roots: [Service], _ what: String) throws(APIError) -> DependencyOrder {
+    func order(
+        of roots: [Service], _ what: String,
+        _ dependencies: (Service) -> [String] = { $0.spec.dependsOn }
+    ) throws(APIError) -> DependencyOrder {
         do throws(DependencyOrder.TooMany) {
             return try DependencyOrder(from: roots.map(\.name)) {
-                registry.find($0)?.spec.dependsOn
+                registry.find($0).map(dependencies)
             }
-        } catch {
-            throw .invalid(
-                "\(what) has more than \(DependencyOrder.servicesMost) services or "
-                    + "\(DependencyOrder.edgesMost) dependencies, with all it depends on",
-                hint: "start parts of it by themselves")
-        }
+        } catch { throw .tooManyDependencies(what) }
     }
 
     // MARK: Start
@@ -90,26 +93,47 @@ package final class Groups {
         return try outcome(of: run, group, members)
     }
 
-    private func makeStart(
-        of roots: [Service], _ what: String, _ options: StartOptions
+    /// A start of `roots` and what they depend on. Of `last` only that: it is left to the caller,
+    /// and nothing is begun when a dependency is unknown.
+    func makeStart(
+        of roots: [Service], _ what: String, _ options: StartOptions, behind last: Service? = nil
     ) throws(APIError) -> GroupRun {
         let order = try order(of: roots, what)
         if let cycle = order.cycle { throw .cycle(cycle) }
         // Names in an order are registered: it was made a moment ago.
         let services = order.nodes.compactMap { registry.find($0.name) }
         precondition(services.count == order.nodes.count, "an order of registered services")
+        if let last { try refuseUnknown(order, services, last) }
         let dependents = order.dependents
+        let stopsAsked = services.map(\.stopsAsked)
         let steps = order.nodes.indices.map {
-            OrderedRun.Step(waitsFor: order.nodes[$0].dependencies, isDone: isUp(services[$0]))
+            OrderedRun.Step(
+                waitsFor: order.nodes[$0].dependencies,
+                isDone: services[$0] !== last && isUp(services[$0]))
         }
         let deadline = options.total.map { reactor.now + $0 }
         return GroupRun(services, OrderedRun(steps, isParallel: options.isParallel)) {
             [self] service, place in
+            guard service !== last else { return .passed }
+            guard service.stopsAsked == stopsAsked[place] else {
+                return .failed(.takenBack(service.name))
+            }
             // What others wait for has to be ready, not only to run.
             let isNeeded = options.timeout == .zero && !dependents[place].isEmpty
             let timeout = isNeeded ? .seconds(30) : options.timeout
             return await bringUp(
                 service, unknown: order.nodes[place].unknown, timeout: timeout, until: deadline)
+        }
+    }
+
+    private func refuseUnknown(
+        _ order: DependencyOrder, _ services: [Service], _ last: Service
+    ) throws(APIError) {
+        for (node, service) in zip(order.nodes, services) {
+            guard let missing = node.unknown.first, service === last || !isUp(service) else {
+                continue
+            }
+            throw .unknownDependency(missing, of: node.name)
         }
     }
 
@@ -204,6 +228,7 @@ package final class Groups {
             run = try makeStop(of: members, "'\(group)'", grace: grace)
             stops[group] = run
             starts.removeValue(forKey: group)?.cancel()
+            for member in members { stopRequested(member) }
             run.begin()
             spawn { [self] in
                 await run.wait()
@@ -255,40 +280,5 @@ package final class Groups {
             warnings.append("'\(service.name)' still runs and depends on '\(needed)'")
         }
         return warnings
-    }
-}
-
-extension APIError {
-    static func unknownGroup(_ name: String) -> APIError {
-        APIError(
-            .unknownGroup, "no service belongs to the group '\(name)'",
-            hint: "GET /v1/groups lists the groups")
-    }
-
-    /// `path` is as in a, b, a.
-    static func cycle(_ path: [String]) -> APIError {
-        let shown = path.prefix(32) + (path.count > 32 ? ["...", path[0]] : [])
-        return .invalid(
-            "services depend on each other in a circle: \(shown.joined(separator: " -> "))",
-            hint: "take one of them out of another's 'dependsOn'")
-    }
-
-    static func unknownDependency(_ missing: String, of name: String) -> APIError {
-        .invalid(
-            "'\(name)' depends on '\(missing)', which is not registered",
-            hint: "register '\(missing)', or take it out of 'dependsOn'")
-    }
-
-    static func groupFailed(
-        _ group: String, first: GroupResult, failures: Int, results: [GroupResult]
-    ) -> APIError {
-        let others = failures > 1 ? " (and \(failures - 1) more)" : ""
-        var error = APIError(
-            .groupFailed,
-            "not all of '\(group)' is up: '\(first.name)' \(first.outcome.rawValue)\(others)"
-                + (first.message.map { ": \($0)" } ?? ""),
-            hint: "what came up was left running; 'details.results' tells of each service")
-        error.results = results
-        return error
     }
 }

@@ -69,13 +69,17 @@ package struct GroupRoutes {
         let timeout = exchange.query("timeout")
         let total = exchange.query("total")
         let parallel = exchange.query("parallel")
+        let plan = exchange.query("plan")
         answer(exchange) { group throws(APIError) in
             var options = Groups.StartOptions()
             options.timeout = try QueryNumber.milliseconds("timeout", timeout, default: 30_000)
             if total != nil {
                 options.total = try QueryNumber.milliseconds("total", total, default: 60_000)
             }
-            options.isParallel = try QueryWord.isParallel(parallel)
+            options.isParallel = try QueryWord.isOn("parallel", parallel, default: true)
+            guard try !QueryWord.flag("plan", plan) else {
+                return GroupRoutes.planned(group, try await groups.plan(group))
+            }
             let results = try await groups.start(group, options)
             return done(group, results, warnings: [])
         }
@@ -91,6 +95,16 @@ package struct GroupRoutes {
     }
 
     // MARK: Shared
+
+    /// The answer to a start that is only planned.
+    static func planned(_ name: String, _ plan: StartPlan) -> Response {
+        var json = JSONText()
+        json.beginObject()
+        json.field("name", name)
+        plan.write(into: &json)
+        json.endObject()
+        return Response(status: 200, body: json.bytes)
+    }
 
     private func done(
         _ group: String, _ results: [GroupResult], warnings: [String]
@@ -124,13 +138,15 @@ package struct GroupRoutes {
 }
 
 extension QueryWord {
-    /// `0` and `false` mean one by one.
-    static func isParallel(_ text: String?) throws(APIError) -> Bool {
+    /// `1`, `true`, `0` or `false`.
+    static func isOn(
+        _ name: String, _ text: String?, default standard: Bool
+    ) throws(APIError) -> Bool {
         switch text {
-        case nil, "1", "true": true
+        case nil: standard
+        case "1", "true": true
         case "0", "false": false
-        default:
-            throw .invalid("'parallel' is neither true nor false", hint: "true is the default")
+        default: throw .invalid("'\(name)' is neither true nor false", hint: "such as ?\(name)=0")
         }
     }
 }

@@ -8,6 +8,7 @@ package import NetCore
 package struct ServiceRoutes {
     let registry: ServiceRegistry
     let supervisor: Supervisor
+    let groups: Groups
     let statistics: ProcessStatistics
     let view: ServiceView
     let background: BackgroundThread
@@ -54,7 +55,7 @@ package struct ServiceRoutes {
                 let applies = try QueryWord.flag("restart", restart)
                 let patch = try ServicePatch(try await background.decode(body))
                 let service = try await registry.register(patch)
-                if applies { try await supervisor.apply(toRunning: service) }
+                if applies { try await groups.apply(toRunning: service) }
                 return object(
                     service, status: 201, warnings: patch.warnings + sharedPort(of: service))
             }
@@ -64,11 +65,20 @@ package struct ServiceRoutes {
     func start(_ exchange: Exchange) {
         let timeout = exchange.query("timeout")
         let onTimeout = exchange.query("onTimeout")
+        let deps = exchange.query("deps")
+        let plan = exchange.query("plan")
         answer(exchange) { name throws(APIError) in
             let service = try registry.get(name)
             let milliseconds = try QueryNumber.milliseconds("timeout", timeout, default: 30_000)
             let stopsLate = try QueryWord.onTimeout(onTimeout)
-            try await supervisor.start(service, timeout: milliseconds, stopsLate: stopsLate)
+            let withDependencies = try QueryWord.isOn("deps", deps, default: true)
+            guard try !QueryWord.flag("plan", plan) else {
+                return GroupRoutes.planned(
+                    name, try await groups.plan(service, withDependencies: withDependencies))
+            }
+            try await groups.start(
+                service, timeout: milliseconds, stopsLate: stopsLate,
+                withDependencies: withDependencies)
             return started(service)
         }
     }
@@ -76,12 +86,14 @@ package struct ServiceRoutes {
     func restart(_ exchange: Exchange) {
         let timeout = exchange.query("timeout")
         let grace = exchange.query("grace")
+        let deps = exchange.query("deps")
         answer(exchange) { name throws(APIError) in
             let service = try registry.get(name)
-            try await supervisor.restart(
+            try await groups.restart(
                 service,
                 grace: try QueryNumber.milliseconds("grace", grace, default: 5_000),
-                timeout: try QueryNumber.milliseconds("timeout", timeout, default: 30_000))
+                timeout: try QueryNumber.milliseconds("timeout", timeout, default: 30_000),
+                withDependencies: try QueryWord.isOn("deps", deps, default: true))
             return started(service)
         }
     }
@@ -106,6 +118,7 @@ package struct ServiceRoutes {
                     "'\(name)' has no command: somebody else runs it, and it is not stopped here",
                     hint: "stop it where it was started")
             }
+            groups.stopRequested(service)
             await supervisor.stop(service, grace: milliseconds)
             let exit = service.machine.lastExit
             var json = JSONText()

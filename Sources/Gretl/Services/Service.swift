@@ -52,6 +52,10 @@ package final class Service {
     /// The last sample of the process tree.
     package internal(set) var usage: ProcessUsage?
 
+    /// How often a stop was asked for: a start that was decided on before one must not happen
+    /// after it.
+    package internal(set) var stopsAsked = 0
+
     /// It is removed from storage and about to be forgotten.
     var isRemoved = false
 

@@ -16,6 +16,8 @@ package final class ServiceRegistry {
     private let store: ServiceStore
     private let supervisor: Supervisor
     private let locks = NameLocks()
+    /// What registrations under way are going to depend on: two at once must not close a circle.
+    private var pendingDependencies: [String: [String]] = [:]
     private let commonHeaders: [UInt8]
     private let servicesMost: Int
     package let resolutions = ResolveTable()
@@ -55,16 +57,19 @@ package final class ServiceRegistry {
 
     /// After recovery: goes on with what was going to be started again, or starts after a boot what
     /// wants that.
-    package func resume(isNewBoot: Bool) {
+    package func resume(
+        isNewBoot: Bool,
+        start: @escaping @Sendable @ReactorActor (Service) async throws(APIError) -> Void
+    ) {
         for service in all where service.machine.isIdle {
             guard isNewBoot else {
                 supervisor.resume(service)
                 continue
             }
             guard service.spec.autostart else { continue }
-            spawn { [supervisor] in
+            spawn {
                 do throws(APIError) {
-                    try await supervisor.start(service, timeout: .seconds(30))
+                    try await start(service)
                 } catch {
                     Log.shared.warning(
                         "autostart", ["service": service.name, "reason": error.message])
@@ -144,6 +149,9 @@ package final class ServiceRegistry {
             }
             let spec = try patch.applied(to: old?.spec, daemonPorts: daemonPorts)
             try await checkLog(spec)
+            if spec.dependsOn != old?.spec.dependsOn ?? [] { try checkCycle(spec) }
+            pendingDependencies[spec.name] = spec.dependsOn
+            defer { pendingDependencies[spec.name] = nil }
             if spec != old?.spec { try await save(spec) }
             // A removal of the same name waits for this lock: `old` is still the registered one.
             let service = old ?? Service(spec)
@@ -170,6 +178,19 @@ package final class ServiceRegistry {
                 "'\(other.name)' writes to \(path) already", hint: "choose another 'logFile'")
         }
         try await supervisor.checkLog(spec)
+    }
+
+    /// Refuses a spec that would have services wait for each other. Names that nobody has
+    /// registered yet may be.
+    private func checkCycle(_ spec: ServiceSpec) throws(APIError) {
+        let cycle: [String]?
+        do throws(DependencyOrder.TooMany) {
+            cycle = try DependencyOrder.cycle(through: spec.name) { name in
+                if name == spec.name { return spec.dependsOn }
+                return (find(name)?.spec.dependsOn ?? []) + (pendingDependencies[name] ?? [])
+            }
+        } catch { throw .tooManyDependencies("'\(spec.name)'") }
+        if let cycle { throw .cycle(cycle) }
     }
 
     /// The services that name `name` in 'dependsOn'.

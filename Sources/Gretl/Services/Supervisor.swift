@@ -55,8 +55,10 @@ package final class Supervisor {
         _ service: Service, timeout: Duration, stopsLate: Bool = false
     ) async throws(APIError) {
         guard !isClosing else { throw .daemonBusy("the daemon is shutting down") }
+        let stopsAsked = service.stopsAsked
         // Before the look at the state: from there on nothing may come in between.
         if service.spec.logFile != nil { try await checkLog(service.spec) }
+        guard service.stopsAsked == stopsAsked else { throw .takenBack(service.name) }
         // Else a program would run that nobody can stop.
         guard !service.isRemoved else { throw .unknownService(service.name) }
         switch service.machine.state {
@@ -85,7 +87,9 @@ package final class Supervisor {
     ) async throws(APIError) {
         guard !isClosing else { throw .daemonBusy("the daemon is shutting down") }
         try checkCommand(service)
+        let stopsAsked = service.stopsAsked
         if service.spec.logFile != nil { try await checkLog(service.spec) }
+        guard service.stopsAsked == stopsAsked else { throw .takenBack(service.name) }
         // Else a program would run that nobody can stop.
         guard !service.isRemoved else { throw .unknownService(service.name) }
         let plan = service.spec.plan
@@ -149,6 +153,7 @@ package final class Supervisor {
 
     /// Stops the whole tree of `service` and waits until it is gone.
     package func stop(_ service: Service, grace: Duration) async {
+        service.stopsAsked &+= 1
         guard !service.machine.isIdle else { return }
         let adopted = service.adopted?.stored
         await withCheckedContinuation { continuation in

@@ -1,0 +1,112 @@
+// Starts of one service behind what it depends on: by POST start, restart, a registration with
+// restart=1, and after a boot. What is up needs nothing; what is not ready keeps the service from
+// being started, and the error says which it was and why.
+
+import NetCore
+
+extension Groups {
+    /// Starts what `service` depends on, waits until it is ready, and starts `service`.
+    package func start(
+        _ service: Service, timeout: Duration, stopsLate: Bool = false,
+        withDependencies: Bool = true
+    ) async throws(APIError) {
+        try refuseWhileStopping(service)
+        guard withDependencies, waits(service) else {
+            return try await supervisor.start(service, timeout: timeout, stopsLate: stopsLate)
+        }
+        try await bringUpDependencies(of: service, timeout: timeout)
+        do throws(APIError) {
+            try await supervisor.start(service, timeout: timeout, stopsLate: stopsLate)
+        } catch {
+            // It did not run when it was asked for: another start was quicker.
+            guard error.code == .alreadyRunning else { throw error }
+        }
+    }
+
+    /// The same for a restart: nothing is stopped while something it needs is not ready.
+    package func restart(
+        _ service: Service, grace: Duration, timeout: Duration, withDependencies: Bool = true
+    ) async throws(APIError) {
+        try refuseWhileStopping(service)
+        if withDependencies, service.spec.command != nil, service.machine.state != .stopping,
+            !service.spec.dependsOn.isEmpty
+        {
+            try await bringUpDependencies(of: service, timeout: timeout)
+        }
+        try await supervisor.restart(service, grace: grace, timeout: timeout)
+    }
+
+    /// Has a service that runs with an older spec run with the registered one.
+    package func apply(toRunning service: Service) async throws(APIError) {
+        guard !service.machine.isIdle, service.machine.state != .stopping,
+            service.live != service.spec
+        else { return }
+        if !service.spec.dependsOn.isEmpty {
+            try await bringUpDependencies(of: service, timeout: .seconds(30))
+        }
+        try await supervisor.apply(toRunning: service)
+    }
+
+    /// A stop was asked for: a start that still waits is taken back.
+    package func stopRequested(_ service: Service) {
+        waitingStarts.removeValue(forKey: service.name)?.cancel()
+    }
+
+    private func refuseWhileStopping(_ service: Service) throws(APIError) {
+        if let group = service.spec.group, isStopping(group) {
+            throw .daemonBusy("'\(group)' is being stopped")
+        }
+    }
+
+    /// Whether a start of it begins with what it depends on.
+    private func waits(_ service: Service) -> Bool {
+        guard !service.spec.dependsOn.isEmpty, service.spec.command != nil,
+            !supervisor.isClosing
+        else { return false }
+        switch service.machine.state {
+        case .stopped, .failed, .backoff, .awaitingPort, .clearing: return true
+        case .arming, .armed, .spawning, .probing, .running, .stopping, .restarting: return false
+        }
+    }
+
+    /// Returns when all that `service` depends on is up.
+    private func bringUpDependencies(
+        of service: Service, timeout: Duration
+    ) async throws(APIError) {
+        let stopsAsked = service.stopsAsked
+        let run: GroupRun
+        if let running = waitingStarts[service.name] {
+            run = running
+        } else {
+            var options = StartOptions()
+            options.timeout = timeout
+            run = try makeStart(
+                of: [service], "'\(service.name)'", options, behind: service)
+            waitingStarts[service.name] = run
+            run.begin()
+        }
+        await run.wait()
+        if waitingStarts[service.name] === run { waitingStarts[service.name] = nil }
+        if let culprit = run.culprit(for: service), let error = run.failure(at: culprit) {
+            throw .dependencyFailed(
+                run.services[culprit].name, of: service.name, because: error)
+        }
+        // The last moment to notice a stop: from here on the supervisor does.
+        guard !run.isCancelled, service.stopsAsked == stopsAsked else {
+            throw .takenBack(service.name)
+        }
+    }
+}
+
+extension APIError {
+    /// The error of a service that was not started because of another one's.
+    static func dependencyFailed(
+        _ dependency: String, of name: String, because cause: APIError
+    ) -> APIError {
+        var error = cause
+        error.message =
+            "'\(name)' was not started: '\(dependency)', which it depends on, did not come up: "
+            + cause.message
+        return error
+    }
+}
