@@ -140,6 +140,27 @@ import Testing
         #expect(try fixture.service("a")["status"] == .string("stopped"))
     }
 
+    @Test func thePortThatAMonitorHoldsIsLetGoByAStop() throws {
+        let held = #""start":"on-demand","ready":"http://localhost:\#(port)/""#
+        try fixture.register("a", port: port, more: held)
+        #expect(try fixture.start("a").json["status"] == .string("armed"))
+        let seen = try daemon.ask("GET", "/v1/ports/\(port)").json["holders"]
+        #expect(seen.items.count == 1)
+        #expect(seen[0]["service"] == .string("a"))
+        #expect(seen[0]["program"] == .string("gr-monitor"))
+        let adopted = try daemon.ask("POST", "/v1/ports/\(port)/adopt", #"{"name":"b"}"#)
+        #expect(adopted.status == 409, "\(adopted.text)")
+        let answer = try kill(port)
+        #expect(answer.status == 200, "\(answer.text)")
+        #expect(try fixture.service("a")["status"] == .string("stopped"))
+        #expect(try daemon.ask("GET", "/v1/ports/\(port)").status == 404)
+        #expect(try fixture.start("a").json["status"] == .string("armed"))
+        try fixture.register("c", port: port)
+        let refused = try fixture.start("c")
+        #expect(refused.code == "port_in_use")
+        #expect(refused.message.contains("the service 'a'"), "\(refused.message)")
+    }
+
     @Test func whoIsStartedAgainByOthersIsSaid() throws {
         let server = try Outsider(
             ["sh", "-c", "while true; do \"$@\"; done", "sh"]

@@ -65,6 +65,9 @@ package final class PortAdoption {
         let service = try await registry.register(patch)
         try await take(candidate, for: service)
         var warnings = patch.warnings
+        if let other = registry.sharesPort(with: service) {
+            warnings.append("port \(port) is registered by '\(other)' too; only one can run")
+        }
         if service.spec.command == nil {
             warnings.append(
                 "its command line cannot be used: without 'cmd' it is not started again")

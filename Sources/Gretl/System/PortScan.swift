@@ -136,7 +136,8 @@ struct PortScan: Sendable {
                 ($0.identity.startTime, $0.pid) < ($1.identity.startTime, $1.pid)
             }
             let process =
-                sharers.first { !PortScan.isManager($0) } ?? sharers.first
+                sharers.first { !PortScan.isManager($0) }
+                ?? sharers.first { $0.pid != ProcessFacts.pid } ?? sharers.first
                 ?? proxies[Int(socket.port)].flatMap(ProcessEntry.read)
             let row = Row(
                 port: socket.port, pid: process?.pid, uid: process == nil ? socket.uid : nil)
@@ -175,9 +176,11 @@ struct PortScan: Sendable {
     /// What listens for containers.
     private static let forwarders: Set<String> = ["docker-proxy", "rootlesskit", "rootlessport"]
 
-    /// Keeps sockets for others until they are wanted.
+    /// Keeps sockets for others until they are wanted; the daemon and a monitor both have that of a
+    /// held port.
     private static func isManager(_ entry: ProcessEntry) -> Bool {
-        entry.pid == 1 || entry.program == "systemd"
+        entry.pid == 1 || entry.pid == ProcessFacts.pid
+            || ["systemd", "gr-monitor"].contains(entry.program)
     }
 
     /// The service a process belongs to: the program, something below it, or something below its
