@@ -23,6 +23,8 @@ PROGRAMS = {
     "idle": ([os.path.join(LOAD, "idle.c"), os.path.join(LOAD, "reply.c")], []),
     "listen": ([os.path.join(LOAD, "listen.c")], []),
     "startup": ([os.path.join(LOAD, "startup.c"), os.path.join(LOAD, "reply.c")], []),
+    "hear": ([os.path.join(LOAD, "hear.c")], []),
+    "fanout": ([os.path.join(LOAD, "fanout.c")], []),
     "allocation_counter.so": ([COUNTER], ["-shared", "-fPIC"]),
 }
 
