@@ -305,4 +305,25 @@ import Testing
         #expect(outcomes(stopped.json["results"]) == ["theirs": "external", "ours": "stopped"])
         #expect(holder.isListening)
     }
+
+    @Test func `The event stream tells what became of a group`() throws {
+        let listener = try EventListener(fixture.daemon)
+        try worker("a")
+        try worker("b", needs: ["a"])
+        #expect(try ask("start").status == 200)
+        try worker("c", needs: ["nobody"])
+        #expect(try ask("start").status == 502)
+        #expect(try ask("stop").status == 200)
+        #expect(listener.wait { $0.frames.contains { $0.type == "group.stopped" } })
+        let told = listener.frames.filter { $0.type.hasPrefix("group.") }
+        #expect(told.map(\.type) == ["group.started", "group.failed", "group.stopped"])
+        #expect(told.map { $0.name } == ["@g", "@g", "@g"])
+        #expect(told[0].json["services"].items.map(\.text) == ["a", "b"])
+        #expect(told[1].json["failed"].items.map(\.text) == ["c"])
+        #expect(told[2].json["services"].items.map(\.text) == ["a", "b", "c"])
+        // What comes up is told before the group is.
+        let order = listener.frames.map(\.type)
+        let up = order.lastIndex(of: "service.started") ?? .max
+        #expect(up < order.firstIndex(of: "group.started") ?? .min)
+    }
 }
