@@ -1,8 +1,9 @@
 // Taking over a program whose monitor was killed: its output, its log, its end and its tree.
 //
-// We are not its parent, so its pidfd tells that it ended, and how only if the kernel keeps that
-// (6.15) once somebody has reaped it; else the daemon, which is its parent by then, knows it. What
-// is left of the tree is counted by looking (member.c), since it is not below us.
+// We are not its parent: its pidfd tells that it ended, and how is in /proc until its parent has
+// reaped it; from then on the kernel keeps it behind the pidfd (6.15). The daemon, if that is its
+// parent by then, knows it in any case. What is left of the tree is counted by looking (member.c),
+// since it is not below us.
 
 #include "monitor.h"
 
@@ -204,6 +205,8 @@ static void look_at_program(struct monitor *monitor) {
     if (!has_ended(program))
         return;
     int known = find_status(program, &status);
+    if (known != 1 && tree_exit_status(program->pid, program->start, &status))
+        known = 1;
     if (program->unknown_at == 0)
         program->unknown_at = now + UNKNOWN_MS;
     if (known == 0 && now < program->unknown_at) {

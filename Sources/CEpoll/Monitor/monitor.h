@@ -320,6 +320,8 @@ struct process {
 
 /// From /proc/PID/stat; 0 when it is gone.
 int tree_stat(pid_t pid, struct process *process);
+/// 1 when `pid` has ended, has not been reaped and says how it ended, as wait has it.
+int tree_exit_status(pid_t pid, uint64_t start, int *status);
 void tree_stop(struct monitor *monitor, int64_t grace);
 /// The program is gone while a stop is under way: the rest is told.
 void tree_program_ended(struct monitor *monitor);

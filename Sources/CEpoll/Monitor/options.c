@@ -36,7 +36,7 @@ static void take(struct options *options, const char *field) {
         options->log_bytes = (uint64_t)number;
     else if ((number = value(field, "log_files", LEAST_LOG_FILES, MOST_LOG_FILES)) >= 0)
         options->log_files = (int)number;
-    else if ((number = value(field, "stop_signal", 0, NSIG - 1)) > 0)
+    else if ((number = value(field, "stop_signal", 0, NSIG - 1)) >= 0)
         options->stop_signal = (int)number;
 }
 

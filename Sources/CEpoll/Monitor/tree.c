@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -52,26 +53,60 @@ static int parse_fields(const char *at, struct process *process) {
     return 1;
 }
 
-int tree_stat(pid_t pid, struct process *process) {
-    char path[32] = "/proc/", text[1024];
+enum { STAT_TEXT = 1024, EXIT_STATUS = 52 };
+
+/// Reads /proc/PID/stat; the place of the state in it, or NULL.
+static const char *read_stat(pid_t pid, char text[STAT_TEXT]) {
+    char path[32] = "/proc/";
     if (pid < 1)
-        return 0;
+        return NULL;
     size_t digits = message_digits(path + 6, (uint64_t)pid);
     strcpy(path + 6 + digits, "/stat");
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
-        return 0;
-    ssize_t count = read(descriptor, text, sizeof text - 1);
+        return NULL;
+    ssize_t count = read(descriptor, text, STAT_TEXT - 1);
     close(descriptor);
     if (count <= 0)
-        return 0;
+        return NULL;
     text[count] = 0;
     // The name may hold blanks and brackets: the fields begin behind its last bracket.
     const char *at = memrchr(text, ')', (size_t)count);
-    if (!at || at[1] != ' ' || at[2] == 0 || at[3] != ' ')
+    return at && at[1] == ' ' && at[2] != 0 && at[3] == ' ' ? at + 2 : NULL;
+}
+
+int tree_stat(pid_t pid, struct process *process) {
+    char text[STAT_TEXT];
+    const char *at = read_stat(pid, text);
+    if (!at)
         return 0;
-    process->state = at[2];
-    return parse_fields(at + 4, process);
+    process->state = *at;
+    return parse_fields(at + 2, process);
+}
+
+/// Whether the kernel lets us see how `pid` ended: else it shows a zero.
+static int is_ours(pid_t pid) {
+    char path[32] = "/proc/";
+    struct stat what;
+    size_t digits = message_digits(path + 6, (uint64_t)pid);
+    path[6 + digits] = 0;
+    return stat(path, &what) == 0 && what.st_uid == geteuid() && what.st_gid == getegid();
+}
+
+int tree_exit_status(pid_t pid, uint64_t start, int *status) {
+    char text[STAT_TEXT];
+    struct process process;
+    const char *at = read_stat(pid, text);
+    if (!at || *at != 'Z' || !parse_fields(at + 2, &process) || process.start != start)
+        return 0;
+    for (int field = 3; at && field < EXIT_STATUS; field++) {
+        at = strchr(at, ' ');
+        at = at ? at + 1 : NULL;
+    }
+    if (!at)
+        return 0;
+    *status = (int)number_at(&at);
+    return *status != 0 || is_ours(pid);
 }
 
 // ---- sweeps -----------------------------------------------------------------------------------

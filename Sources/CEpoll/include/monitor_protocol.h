@@ -39,7 +39,7 @@ static const uint8_t MONITOR_READY = 'Y';
 /// empty.
 static const uint8_t MONITOR_COLLECTED = 'C';
 /// key=value fields, for the RUN, HOLD or ADOPT that follows; a key that is not there keeps its
-/// value: tty (0/1), rows, cols, log_bytes, log_files, stop_signal (number).
+/// value: tty (0/1), rows, cols, log_bytes, log_files, stop_signal (number; 0: TERM).
 static const uint8_t MONITOR_OPTIONS = 'O';
 /// port. Bind and listen on 127.0.0.1 and ::1 and hold the sockets over every end of the program,
 /// which gets them as LISTEN_FDS. Answered by HELD, or FAILED with the step `listen`.

@@ -61,6 +61,7 @@ package final class Daemon {
         self.options = options
         ProcessSetup.ignoreBrokenPipes()
         ProcessSetup.harden()
+        ProcessSetup.adoptOrphans()
         do throws(FileError) {
             home = try HomeFolder(path: try HomeFolder.locate(option: options.home))
             lock = try home.lock()

@@ -3,6 +3,8 @@
 
 /// The bounds of reading logs.
 package enum LogLimits {
+    /// Bytes of one file of a log, its time index included, after which a new one begins.
+    package static let logFileBytes = 10 * 1_024 * 1_024
     /// Rotated files the monitor keeps of one log.
     package static let rotatedFiles = 4
     /// Longest line that is never cut; a piece of a longer one is shorter than twice that.

@@ -1,5 +1,5 @@
 // The supervisor's dealings with monitors: starting one a turn, taking those of an earlier daemon
-// back, listening to what they say, and what happens when one is lost.
+// back, listening to what they say. What happens when one is lost stands in Adoptions.swift.
 
 package import NetCore
 
@@ -131,29 +131,6 @@ extension Supervisor {
         apply(.found(.backoff, service.spec.plan, holdsSocket: false), to: service)
     }
 
-    /// Takes back a program that lost its monitor and its daemon. False when it has ended.
-    func takeBack(_ stray: StrayProgram, of service: Service) -> Bool {
-        let path = environment.logPath(of: service.reachable)
-        let orphan = OrphanedProgram.adopt(
-            pid: stray.pid, logPath: path, on: reactor,
-            isStill: { StrayProgram.leaderStart(stray.pid) == stray.startTime },
-            ended: { [weak self, weak service] in
-                guard let self, let service else { return }
-                programVanished(service)
-            })
-        guard let orphan else { return false }
-        Log.shared.warning("a program without its monitor", ["service": service.name])
-        service.orphan = orphan
-        service.strayIncarnation = stray.incarnation
-        service.program = ProgramIdentity(
-            pid: stray.pid, startTime: stray.startTime,
-            startedAt: ProcessFacts.startedAt(ticks: stray.startTime))
-        service.live = service.spec
-        apply(
-            .found(.program(isReady: false), service.spec.plan, holdsSocket: false), to: service)
-        return true
-    }
-
     /// Ends a monitor and whatever runs below it: its exit is known, or nobody wants the program.
     func discard(_ link: MonitorLink) {
         link.delegate = self
@@ -164,6 +141,7 @@ extension Supervisor {
     func spawned(_ program: ProgramIdentity, of service: Service) {
         service.program = program
         service.spawnedAt = reactor.now
+        service.stopGrace = nil
         if let link = service.link { RunFiles.settleIntent(link.id, in: environment.runDirectory) }
         let spec = service.reachable
         apply(.spawned(needsProbe: spec.port != nil || spec.ready != nil), to: service)
@@ -200,7 +178,10 @@ extension Supervisor: MonitorLinkDelegate {
             return
         }
         switch message {
+        case .spawned(let program) where isAdopted(program, by: link, service): adopted(service)
         case .spawned(let program): spawned(program, of: service)
+        case .failed(let step, let code) where isAdopted(service.program, by: link, service):
+            adoptionFailed(link, step, code, of: service)
         case .failed(let step, let code): spawnFailed(step, code, of: service)
         case .exited(let exit):
             markEnd(service)
@@ -224,40 +205,6 @@ extension Supervisor: MonitorLinkDelegate {
         link.collected()
         link.close()
     }
-
-    package func monitorLost(_ link: MonitorLink) {
-        discarded[ObjectIdentifier(link)] = nil
-        guard let service = services.removeValue(forKey: ObjectIdentifier(link)),
-            service.link === link
-        else { return }
-        service.link = nil
-        service.listensBy = nil
-        Log.shared.warning("a monitor was lost", ["service": service.name])
-        if let program = service.program, service.machine.isAlive {
-            let path = environment.logPath(of: service.reachable)
-            service.strayIncarnation = link.id
-            service.orphan = link.orphan(program, logPath: path) { [weak self, weak service] in
-                guard let self, let service else { return }
-                programVanished(service)
-            }
-        }
-        link.close()
-        if service.orphan == nil { programVanished(service) }
-        changed(service)
-    }
-
-    private func programVanished(_ service: Service) {
-        service.failure = "its monitor was killed; the exit of the program is unknown"
-        let known = circumstances(of: service)
-        if let id = service.strayIncarnation {
-            RunFiles.removeAll(id, in: environment.runDirectory)
-        }
-        service.strayIncarnation = nil
-        service.orphan = nil
-        service.program = nil
-        service.live = nil
-        apply(.monitorVanished(known), to: service)
-    }
 }
 
 // MARK: - One spawn a turn
@@ -265,10 +212,14 @@ extension Supervisor: MonitorLinkDelegate {
 // A spawn costs about half a millisecond: a hundred at once would hold up every client.
 extension Supervisor: DeferredHandler {
     package func runDeferred() {
-        guard isOpen else { return }
-        for _ in 0..<Limits.spawnsPerTurn where !spawning.isEmpty {
-            instruct(spawning.removeFirst())
+        for _ in 0..<Limits.spawnsPerTurn {
+            // First: who lost its monitor cannot write until it has the next one.
+            if !adopting.isEmpty {
+                adopt(adopting.removeFirst())
+            } else if isOpen, !spawning.isEmpty {
+                instruct(spawning.removeFirst())
+            }
         }
-        if !spawning.isEmpty { reactor.runNextTurn(self) }
+        if !adopting.isEmpty || (isOpen && !spawning.isEmpty) { reactor.runNextTurn(self) }
     }
 }

@@ -18,6 +18,10 @@ package final class Service {
     package internal(set) var adopted: AdoptedProgram?
     /// The adopted program that ended last did so by KILL.
     package internal(set) var isForced = false
+    /// A monitor was started to take its program over, and has not said yet that it did.
+    var isBeingAdopted = false
+    /// The grace of the last stop of its tree.
+    var stopGrace: Duration?
     /// The id of the monitor that was lost: its socket's file is how a later daemon knows that
     /// there is a program to look for.
     var strayIncarnation: String?

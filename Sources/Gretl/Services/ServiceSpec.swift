@@ -63,6 +63,8 @@ package struct ServiceSpec: Sendable, Equatable {
     /// How its monitor treats the program.
     var options: ProgramOptions {
         ProgramOptions(
-            terminal: tty ? .usual : nil, stopSignal: stopSignal.flatMap(SignalName.number))
+            terminal: tty ? .usual : nil, logBytes: LogLimits.logFileBytes,
+            logFiles: LogLimits.rotatedFiles + 1,
+            stopSignal: stopSignal.flatMap(SignalName.number))
     }
 }

@@ -30,6 +30,9 @@ package final class Supervisor {
     var discarded: [ObjectIdentifier: MonitorLink] = [:]
     /// Services whose monitor is to be started: one a turn.
     var spawning: [Service] = []
+    /// Services whose program is without a monitor: the next one is started in one of the next
+    /// turns.
+    var adopting: [Service] = []
     /// Services between an end and the next start.
     var waiting: [ObjectIdentifier: Service] = [:]
     /// Programs are started: the daemon listens, and they can be told where.
@@ -181,6 +184,9 @@ package final class Supervisor {
     /// Before the daemon ends: nobody new is started, those who wait are told, programs go on.
     package func close() {
         isClosing = true
+        // Without a reader of its output a program would not outlive us.
+        for service in adopting { adopt(service) }
+        adopting = []
         let unborn = spawning
         spawning = []
         for service in unborn {

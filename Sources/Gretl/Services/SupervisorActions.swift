@@ -77,6 +77,7 @@ extension Supervisor {
     }
 
     private func stopTree(_ service: Service, grace: Duration, keepsSocket: Bool) {
+        service.stopGrace = grace
         service.orphan?.stop(grace: grace)
         service.adopted?.stop(grace: grace)
         // At once, and not with the end of the monitor: the port is free when the stop is answered.

@@ -52,6 +52,7 @@ extension SupervisorEnvironment {
         variables["PORT"] = spec.port.map { "\($0)" }
         let directory = spec.directory ?? homeDirectory
         variables["PWD"] = directory
+        if spec.tty, variables["TERM"] == nil { variables["TERM"] = "xterm-256color" }
         for (name, value) in spec.environment { variables[name] = value }
         // Ours: by these a later daemon finds the program, whatever the spec says.
         variables["GRETL_NAME"] = spec.name

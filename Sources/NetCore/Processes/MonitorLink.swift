@@ -59,6 +59,10 @@ package final class MonitorLink: EventHandler {
 
     /// A pidfd of the program, -1 until it is known. Owned here.
     package var programDescriptor: Int32 { held.program }
+    /// Whether it was given `program` to take over, or did so.
+    package func adopts(_ program: ProgramIdentity?) -> Bool {
+        adopted != nil && adopted == program
+    }
     /// Whether the link still stands.
     package var isOpen: Bool { descriptor >= 0 }
 
@@ -192,7 +196,12 @@ package final class MonitorLink: EventHandler {
 
     private func keep(_ descriptors: [Int32], of message: MonitorMessage?) {
         switch message {
-        case .spawned:
+        case .spawned(let program):
+            // The one after the one it took over.
+            if let adopted, adopted != program {
+                children.unfollow(adopted.pid)
+                self.adopted = nil
+            }
             held.closeProgram()
             held.take(descriptors, letters: "po")
         case .held:

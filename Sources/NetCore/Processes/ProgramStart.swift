@@ -66,7 +66,8 @@ package struct ProgramOptions: Equatable, Sendable {
         if let terminal { fields += ["rows=\(terminal.rows)", "cols=\(terminal.columns)"] }
         if let logBytes { fields.append("log_bytes=\(max(0, logBytes))") }
         if let logFiles { fields.append("log_files=\(max(0, logFiles))") }
-        if let stopSignal { fields.append("stop_signal=\(max(0, stopSignal))") }
+        // A monitor that starts program after program must forget the one before.
+        fields.append("stop_signal=\(max(0, stopSignal ?? 0))")
         return fields
     }
 }

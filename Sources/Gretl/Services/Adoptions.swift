@@ -1,0 +1,169 @@
+// Programs whose monitor was killed: a new monitor takes each over, under the same id and with the
+// descriptors the daemon still holds, so that its output, its end and its stop go on as before.
+// Called by Supervisor and Recovery. Where no monitor can be started the daemon does the least
+// itself (OrphanedProgram). Never two monitors for one program at a time.
+
+package import NetCore
+
+extension Supervisor {
+    package func monitorLost(_ link: MonitorLink) {
+        discarded[ObjectIdentifier(link)] = nil
+        guard let service = services.removeValue(forKey: ObjectIdentifier(link)),
+            service.link === link
+        else { return }
+        Log.shared.warning("a monitor was lost", ["service": service.name])
+        guard let program = service.program, service.machine.isAlive, link.programDescriptor >= 0
+        else { return forget(link, of: service) }
+        // A monitor that could not even take the program over is not followed by another one.
+        guard !service.isBeingAdopted else { return watch(program, of: service, without: link) }
+        // Until its turn comes the service keeps the lost link, which holds what is to be handed
+        // on; a stop that comes before is made up for.
+        adopting.append(service)
+        reactor.runNextTurn(self)
+        changed(service)
+    }
+
+    /// Nothing runs below the lost monitor.
+    private func forget(_ link: MonitorLink, of service: Service) {
+        service.link = nil
+        service.listensBy = nil
+        link.close()
+        programVanished(service)
+        changed(service)
+    }
+
+    /// Starts the next monitor of the program of `service`.
+    func adopt(_ service: Service) {
+        guard let lost = service.link, !lost.isOpen, let program = service.program else { return }
+        do throws(SystemError) {
+            let link = try MonitorLink.adopt(
+                adoption(of: program, service), of: lost, path: environment.monitorPath,
+                name: service.name, runDirectory: environment.runDirectory, children: children)
+            if service.listensBy === lost { service.listensBy = link }
+            service.isBeingAdopted = true
+            attach(link, to: service)
+            stopAgain(service)
+        } catch {
+            Log.shared.error("a monitor could not be started", ["reason": "\(error)"])
+            watch(program, of: service, without: lost)
+        }
+    }
+
+    private func adoption(of program: ProgramIdentity, _ service: Service) -> ProgramAdoption {
+        let spec = service.reachable
+        return ProgramAdoption(
+            program: program, logPath: environment.logPath(of: spec),
+            isReady: service.machine.state == .running, options: spec.options)
+    }
+
+    /// The new monitor knows nothing of a stop that was asked of the one before.
+    private func stopAgain(_ service: Service) {
+        switch service.machine.state {
+        case .stopping, .restarting, .clearing:
+            service.link?.stop(grace: service.stopGrace ?? ServiceMachine.clearingGrace)
+        case .stopped, .failed, .arming, .armed, .awaitingPort, .spawning, .probing, .running,
+            .backoff:
+            break
+        }
+    }
+
+    /// Whether `program` is one that the monitor has just taken over, and not one it started.
+    func isAdopted(_ program: ProgramIdentity?, by link: MonitorLink, _ service: Service) -> Bool {
+        service.isBeingAdopted && program == service.program && link.adopts(program)
+    }
+
+    func adopted(_ service: Service) {
+        service.isBeingAdopted = false
+        Log.shared.info("a program has a new monitor", ["service": service.name])
+    }
+
+    func adoptionFailed(_ link: MonitorLink, _ step: String, _ code: Int32, of service: Service) {
+        guard let program = service.program else { return }
+        Log.shared.error(
+            "a program could not be taken over",
+            ["service": service.name, "step": step, "reason": SystemError.text(code)])
+        services[ObjectIdentifier(link)] = nil
+        watch(program, of: service, without: link)
+    }
+
+    /// Without a monitor: the daemon itself watches the program and drains its output.
+    private func watch(_ program: ProgramIdentity, of service: Service, without link: MonitorLink) {
+        service.isBeingAdopted = false
+        service.link = nil
+        service.listensBy = nil
+        service.strayIncarnation = link.id
+        let path = environment.logPath(of: service.reachable)
+        service.orphan = link.orphan(program, logPath: path) { [weak self, weak service] in
+            guard let self, let service else { return }
+            programVanished(service)
+        }
+        link.collected()
+        link.close()
+        guard let orphan = service.orphan else { return programVanished(service) }
+        switch service.machine.state {
+        case .stopping, .restarting, .clearing:
+            orphan.stop(grace: service.stopGrace ?? ServiceMachine.clearingGrace)
+        case .stopped, .failed, .arming, .armed, .awaitingPort, .spawning, .probing, .running,
+            .backoff:
+            break
+        }
+        changed(service)
+    }
+
+    private func programVanished(_ service: Service) {
+        service.failure = "its monitor was killed; the exit of the program is unknown"
+        let known = circumstances(of: service)
+        if let id = service.strayIncarnation {
+            RunFiles.removeAll(id, in: environment.runDirectory)
+        }
+        service.strayIncarnation = nil
+        service.orphan = nil
+        service.program = nil
+        service.live = nil
+        apply(.monitorVanished(known), to: service)
+    }
+
+    // MARK: Without a daemon too
+
+    /// Takes back a program that lost its monitor and its daemon. False when it has ended.
+    func takeBack(_ stray: StrayProgram, of service: Service) -> Bool {
+        let program = ProgramIdentity(
+            pid: stray.pid, startTime: stray.startTime,
+            startedAt: ProcessFacts.startedAt(ticks: stray.startTime))
+        let isStill = { StrayProgram.leaderStart(stray.pid) == stray.startTime }
+        guard take(stray, as: program, isStill, service) else { return false }
+        Log.shared.warning("a program without its monitor", ["service": service.name])
+        service.program = program
+        service.live = service.spec
+        apply(
+            .found(.program(isReady: false), service.spec.plan, holdsSocket: false), to: service)
+        return true
+    }
+
+    private func take(
+        _ stray: StrayProgram, as program: ProgramIdentity, _ isStill: () -> Bool,
+        _ service: Service
+    ) -> Bool {
+        do throws(SystemError) {
+            let link = try MonitorLink.adopt(
+                adoption(of: program, service), id: stray.incarnation, isStill: isStill,
+                path: environment.monitorPath, name: service.name,
+                runDirectory: environment.runDirectory, children: children, on: reactor)
+            guard let link else { return false }
+            service.isBeingAdopted = true
+            attach(link, to: service)
+            return true
+        } catch {
+            Log.shared.error("a monitor could not be started", ["reason": "\(error)"])
+        }
+        let path = environment.logPath(of: service.reachable)
+        service.orphan = OrphanedProgram.adopt(
+            pid: stray.pid, logPath: path, on: reactor, isStill: isStill,
+            ended: { [weak self, weak service] in
+                guard let self, let service else { return }
+                programVanished(service)
+            })
+        service.strayIncarnation = service.orphan == nil ? nil : stray.incarnation
+        return service.orphan != nil
+    }
+}
