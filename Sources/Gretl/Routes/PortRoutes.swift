@@ -70,17 +70,22 @@ package struct PortRoutes {
             let wanted = try QueryNumber.pid(pid)
             let grace = try QueryNumber.milliseconds("grace", grace, default: 5_000)
             let outcome = try await ending.end(port, wanted: wanted, grace: grace)
-            var json = JSONText()
-            json.beginObject()
-            json.field("ok", true)
-            json.field("port", port)
-            json.field("pid", outcome.holder.pid)
-            json.field("program", outcome.holder.program)
-            json.field("service", outcome.holder.service)
-            json.field("forced", outcome.isForced)
-            json.endObject()
-            return Response(status: 200, body: json.bytes)
+            return PortRoutes.ended(outcome.holder, port, isForced: outcome.isForced)
         }
+    }
+
+    /// Apart from `kill`: Swift 6.3.1 cannot optimize the uses of `holder` in its closure.
+    private static func ended(_ holder: PortHolder, _ port: Int, isForced: Bool) -> Response {
+        var json = JSONText()
+        json.beginObject()
+        json.field("ok", true)
+        json.field("port", port)
+        json.field("pid", holder.pid)
+        json.field("program", holder.program)
+        json.field("service", holder.service)
+        json.field("forced", isForced)
+        json.endObject()
+        return Response(status: 200, body: json.bytes)
     }
 
     func adopt(_ exchange: Exchange) {
