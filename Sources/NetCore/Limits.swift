@@ -48,6 +48,8 @@ package enum Limits {
     package static let streamInputBytes = 64 * 1_024
     /// Streams that a drain ends in one turn: each costs up to 20 us.
     package static let streamsEndedPerTurn = 64
+    /// Watches of files that are over and still known: as many as can be armed at a time.
+    package static let watchesRemembered = 4_096
     /// Longest message of a Unix message socket.
     package static let messageBytes = 160 * 1_024
     /// Children started in one turn: a spawn costs about half a millisecond.

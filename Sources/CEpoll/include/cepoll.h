@@ -132,6 +132,21 @@ ssize_t cepoll_receive_message(int descriptor, void *bytes, size_t capacity, int
 ssize_t cepoll_send_message(int descriptor, const void *bytes, size_t length,
                             const int *descriptors, int count);
 
+// ---- changes of files (watch.c) ---------------------------------------------------------------
+
+/// Most watches one read tells about.
+enum { CEPOLL_WATCH_EVENTS = 256 };
+
+int cepoll_watch_create(void);
+/// Tells once when the file is written to, renamed or removed. Returns the watch's id, which no
+/// later watch gets again; the same file twice is one watch. Callable from every thread.
+int cepoll_watch_file(int watch, const char *path);
+/// Tells once when something appears in the folder.
+int cepoll_watch_folder(int watch, const char *path);
+int cepoll_watch_remove(int watch, int id);
+/// The ids of watches that told something; -1 among them: some were lost. 0 when there are none.
+int cepoll_watch_read(int watch, int *ids, int capacity);
+
 // ---- processes (spawn.c) ----------------------------------------------------------------------
 
 /// Starts `path` (no search) with exactly the descriptors `descriptors[0..<count]` as 0..<count,

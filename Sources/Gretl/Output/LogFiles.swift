@@ -17,6 +17,12 @@ struct LogFiles: Sendable {
     /// The path of the index that says when the bytes of that file were written.
     func timesPath(_ number: Int) -> String { "\(path(number)).times" }
 
+    /// The folder they are in.
+    var folder: String {
+        let slash = path.lastIndex(of: "/") ?? path.startIndex
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
     /// A file and the number in its name.
     struct Found: ~Copyable {
         let file: ReadOnlyFile
@@ -38,18 +44,94 @@ struct LogFiles: Sendable {
         return nil
     }
 
-    /// The file with that identity, nil when it is gone. From the newest on: while this looks,
-    /// files only move towards higher numbers, so none is missed.
-    func find(_ identity: FileIdentity) -> Found? {
-        for number in 0...LogLimits.rotatedFiles {
-            guard let file = ReadOnlyFile(path(number)) else { continue }
-            if file.facts.identity == identity { return Found(file: file, number: number) }
-        }
-        return nil
-    }
-
     /// The next older file, nil for the oldest.
     func older(than found: borrowing Found) -> Found? {
         first(from: found.number + 1, except: found.file.facts.identity)
     }
+
+    /// A file as a walk saw it.
+    struct Seen: Sendable {
+        let identity: FileIdentity
+        let size: Int
+        /// The number in its name.
+        let number: Int
+    }
+
+    /// The file with that identity, nil when it is gone; `seen` becomes what there is from it on,
+    /// itself first, then each newer one.
+    func find(_ identity: FileIdentity, seen: inout [Seen]) -> Found? {
+        // One rotation during the walk does no harm: files only move towards higher numbers, so
+        // none is missed. With two, a newer file can turn up behind an older one.
+        for _ in 0..<LogFiles.walksMost {
+            let found = walk(to: identity, seen: &seen)
+            if seen.first(where: { $0.number == 0 })?.identity == identityNow { return found }
+        }
+        return walk(to: identity, seen: &seen)
+    }
+
+    private static let walksMost = 8
+
+    private var identityNow: FileIdentity? { ReadOnlyFile(path)?.facts.identity }
+
+    private func walk(to identity: FileIdentity, seen: inout [Seen]) -> Found? {
+        seen = []
+        for number in 0...LogLimits.rotatedFiles {
+            // One that is seen again was renamed meanwhile.
+            guard let file = ReadOnlyFile(path(number)),
+                !seen.contains(where: { $0.identity == file.facts.identity })
+            else { continue }
+            seen.append(
+                Seen(
+                    identity: file.facts.identity, size: Int(clamping: file.facts.size),
+                    number: number))
+            guard file.facts.identity == identity else { continue }
+            seen.reverse()
+            return Found(file: file, number: number)
+        }
+        return nil
+    }
+
+    func find(_ identity: FileIdentity) -> Found? {
+        var seen: [Seen] = []
+        return find(identity, seen: &seen)
+    }
+
+    /// The oldest file there is. From the newest on: none is missed.
+    func oldest() -> FileIdentity? {
+        var oldest: FileIdentity?
+        for number in 0...LogLimits.rotatedFiles {
+            if let file = ReadOnlyFile(path(number)) { oldest = file.facts.identity }
+        }
+        return oldest
+    }
+
+    /// Where to go on when the file `lost` is gone: at the beginning of the oldest file made after
+    /// it, or, when there are older ones only, at the end of them. Nil when there is no file.
+    func place(behind lost: FileIdentity) -> LogPosition? {
+        var place: LogPosition?
+        for number in 0...LogLimits.rotatedFiles {
+            guard let file = ReadOnlyFile(path(number)) else { continue }
+            let identity = file.facts.identity
+            if identity.born >= lost.born {
+                place = LogPosition(file: identity, offset: 0)
+            } else if place == nil {
+                place = LogPosition(file: identity, offset: Int(clamping: file.facts.size))
+            }
+        }
+        return place
+    }
+
+    /// Removes them all with their indexes; false when one of them stayed.
+    func remove() -> Bool {
+        var isDone = true
+        for number in 0..<LogFiles.numbersMost {
+            let isThere = FileRemoval.remove(path(number), &isDone)
+            let hadTimes = FileRemoval.remove(timesPath(number), &isDone)
+            // What an earlier, larger cap left follows without a gap.
+            if number > LogLimits.rotatedFiles, !isThere, !hadTimes { break }
+        }
+        return isDone
+    }
+
+    private static let numbersMost = 100
 }

@@ -25,6 +25,12 @@ package enum LogLimits {
     package static let searches = 64
     /// Bytes read in one step on the storage thread: a commit waits for it.
     package static let stepBytes = 256 * 1_024
+    /// Bytes of output taken for a follower in one step.
+    package static let followBytes = 64 * 1_024
+    /// Clients that follow logs at the same time.
+    package static let followers = 256
+    /// Logs they follow together; each may hold a watch of the kernel.
+    package static let followedLogs = 2_048
     /// Lines chosen or rendered in one step.
     package static let stepLines = 500
 }

@@ -15,6 +15,10 @@ package struct LogQuery: Sendable {
     var isText = false
     /// Only what stands before this place.
     var before: LogPosition?
+    /// Frames of a stream, that goes on with what is written later.
+    var isFollowed = false
+    /// Follow from this place on, without older lines.
+    var after: LogPosition?
 
     init() {}
 
@@ -45,6 +49,31 @@ package struct LogQuery: Sendable {
                     "'before' is no place in a log", hint: "use 'before' of an earlier answer")
             }
             before = position
+        }
+        isFollowed = try LogQuery.flag("follow", value("follow")) ?? false
+        if let text = value("after") {
+            guard let position = LogPosition(text) else {
+                throw .invalid(
+                    "'after' is no place in a log",
+                    hint: "use 'after' of an earlier answer, or the id of a streamed line")
+            }
+            after = position
+        }
+        try checkFollowing()
+    }
+
+    private func checkFollowing() throws(APIError) {
+        guard isFollowed else {
+            guard after == nil else {
+                throw .invalid(
+                    "'after' is where following begins", hint: "add ?follow=1, or use 'before'")
+            }
+            return
+        }
+        guard until == nil, before == nil, !isText else {
+            throw .invalid(
+                "'follow' goes on for ever, as a stream of events",
+                hint: "leave out 'until', 'before' and 'format'")
         }
     }
 

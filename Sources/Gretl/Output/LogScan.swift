@@ -14,6 +14,10 @@ struct OutputLine: Sendable {
     /// Orders lines of several logs; never later than that of a newer line of the same log.
     let key: Int64
     let start: LogPosition
+    /// Behind it and its line end.
+    var end: LogPosition {
+        LogPosition(file: start.file, offset: start.offset + bytes.count + (isEnded ? 1 : 0))
+    }
 }
 
 /// The way back through one log.
@@ -56,6 +60,12 @@ struct LogScan: Sendable {
 
     var isExhausted: Bool {
         if case .exhausted = place { return lines.isEmpty }
+        return false
+    }
+
+    /// Where the log ends is not known yet.
+    var isUnopened: Bool {
+        if case .unopened = place { return true }
         return false
     }
 

@@ -25,6 +25,9 @@ package final class LogSearch: Sendable {
 
     /// The finished body.
     func body() -> [UInt8] { state.withLock { $0.body } }
+
+    /// Where each log ended when it was opened; nil for one that was not there.
+    func ends() -> [LogPosition?] { state.withLock { $0.ends } }
 }
 
 extension LogSearch {
@@ -53,7 +56,8 @@ extension LogSearch {
             scans = sources.map { LogScan($0.files, query) }
         }
 
-        var body: [UInt8] { query.isText ? text : json.bytes }
+        var body: [UInt8] { query.isText || query.isFollowed ? text : json.bytes }
+        var ends: [LogPosition?] { scans.map(\.origin) }
 
         mutating func step() -> Bool {
             switch phase {
@@ -68,11 +72,14 @@ extension LogSearch {
 
         private mutating func choose() {
             var read = 0
-            // Where the log ends now is part of the answer, also of one without lines.
-            if isSingle, scans[0].origin == nil {
-                read += scans[0].read(linesMost: 8, bytesMost: 1)
-            }
             for _ in 0..<LogLimits.stepLines where read < LogLimits.stepBytes {
+                // Where the log ends now is part of the answer, also of one without lines.
+                if isSingle || query.isFollowed,
+                    let unopened = scans.firstIndex(where: \.isUnopened)
+                {
+                    read += scans[unopened].read(linesMost: 8, bytesMost: 1) + 4_096
+                    continue
+                }
                 guard chosen.count < query.lines else { return beginRendering() }
                 guard chosenBytes < LogLimits.answerTextBytes, searched < LogLimits.searchedBytes
                 else {
@@ -115,7 +122,7 @@ extension LogSearch {
             if isSingle, !scans[0].isExhausted {
                 older = chosen.last?.line.start ?? scans[0].position
             }
-            guard !query.isText else { return }
+            guard !query.isText, !query.isFollowed else { return }
             json.beginObject()
             if isSingle {
                 json.field("name", names[0])
@@ -137,6 +144,11 @@ extension LogSearch {
         }
 
         private mutating func render(_ line: OutputLine, of source: Int) {
+            guard !query.isFollowed else {
+                let id = isSingle ? line.end : nil
+                return text += LogFrames.line(
+                    line, of: names[source], colors: query.colors, id: id)
+            }
             let shown = LogText.clean(line.bytes[...], colors: query.colors)
             guard !query.isText else {
                 if !isSingle { text += "\(DisplayText.escaped(names[source])) | ".utf8 }
@@ -150,7 +162,7 @@ extension LogSearch {
 
         private mutating func endRendering() {
             phase = .done
-            guard !query.isText else { return }
+            guard !query.isText, !query.isFollowed else { return }
             json.endArray()
             if isSingle {
                 json.field("before", older?.text)

@@ -39,6 +39,18 @@ struct LogWindow {
         return border <= end ? border : nil
     }
 
+    /// The end of the window, or before a character of it that is not complete.
+    var wholeTextEnd: Int {
+        // A character has at most four bytes, and the first says how many.
+        for back in 1...3 where bytes.count >= back {
+            let byte = bytes[bytes.count - back]
+            if byte & 0xC0 == 0x80 { continue }
+            let length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1
+            return length > back ? end - back : end
+        }
+        return end
+    }
+
     /// The start of the piece that ends at `end`. Nil when the window does not show it.
     func pieceStart(before end: Int) -> Int? {
         precondition(end > start && end <= self.end)

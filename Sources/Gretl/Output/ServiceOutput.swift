@@ -8,10 +8,12 @@ package import NetCore
 @ReactorActor
 package final class ServiceOutput {
     let work: LogWork
+    package let followers: LogFollowers
     private let reactor: Reactor
 
     package init(background: BackgroundThread, on reactor: Reactor) {
         work = LogWork(background: background)
+        followers = LogFollowers(work: work, on: reactor)
         self.reactor = reactor
     }
 
@@ -33,6 +35,24 @@ extension Supervisor {
     /// not come up.
     package func logTail(of service: Service, count: Int) async -> [String] {
         await output?.tail(of: environment.logPath(of: service.reachable), count: count) ?? []
+    }
+}
+
+extension Supervisor {
+    /// Removes the log of a service that has ended, with its rotated files and their indexes; false
+    /// when something stayed.
+    package func removeLogs(of service: Service) async -> Bool {
+        guard let output else { return false }
+        let spec = service.reachable
+        let files = LogFiles(environment.logPath(of: spec))
+        // Whatever is there now: only where a log may be is anything removed.
+        let place = spec.logFile.map {
+            LogPlace(path: $0, directory: spec.directory, home: environment.home)
+        }
+        let isDone = try? await output.work.step {
+            place?.refusal() == nil && files.remove()
+        }
+        return isDone ?? false
     }
 }
 

@@ -1,6 +1,7 @@
 // What programs wrote: the log of one service, and the logs of many merged by time. Decodes the
-// request and hands it to a search; reading and rendering happen elsewhere.
+// request and hands it to a search, or to the followers; reading and rendering happen elsewhere.
 
+import HTTPParser
 package import NetCore
 
 /// Handlers of the log routes.
@@ -18,20 +19,23 @@ package struct LogRoutes {
                     "the name in the path is not valid UTF-8", hint: "percent-encode it")
             }
             let service = try registry.get(name)
-            return LogSearch([source(service)], query, isSingle: true)
+            return LogFollow(
+                sources: [source(service)], query: query, isSingle: true,
+                start: start(exchange, query))
         }
     }
 
     /// GET /v1/logs
     func many(_ exchange: Exchange) {
         answer(exchange) { query throws(APIError) in
-            guard query.before == nil else {
+            guard query.before == nil, query.after == nil else {
                 throw .invalid(
-                    "'before' is a place in the log of one service",
-                    hint: "use 'until' here, or ask for one service")
+                    "'before' and 'after' are places in the log of one service",
+                    hint: "use 'since' and 'until' here, or ask for one service")
             }
             let services = try chosen(exchange.query("services"), exchange.query("group"))
-            return LogSearch(services.map(source), query, isSingle: false)
+            return LogFollow(
+                sources: services.map(source), query: query, isSingle: false, start: .newest)
         }
     }
 
@@ -51,8 +55,8 @@ package struct LogRoutes {
         }
         guard services.count <= LogLimits.servicesPerRequest else {
             throw .invalid(
-                "\(services.count) services are more than the \(LogLimits.servicesPerRequest) whose logs "
-                    + "are read at once",
+                "\(services.count) services are more than the "
+                    + "\(LogLimits.servicesPerRequest) whose logs are read at once",
                 hint: "name some with ?services=a,b or ?group=@x")
         }
         return services
@@ -60,29 +64,40 @@ package struct LogRoutes {
 
     private func source(_ service: Service) -> LogSource {
         LogSource(
-            name: service.name, files: LogFiles(supervisor.environment.logPath(service.name)))
+            name: service.name,
+            files: LogFiles(supervisor.environment.logPath(of: service.reachable)))
     }
 
-    /// Reads the query, makes the search, and answers with what it finds.
+    /// Where following begins: what the client had last counts more than what its address says.
+    private func start(_ exchange: Exchange, _ query: LogQuery) -> LogFollow.Start {
+        if exchange.count(of: .lastEventID) == 1, let id = exchange.text(of: .lastEventID) {
+            return LogPosition(id).map { .after($0) } ?? .nowhere
+        }
+        if exchange.count(of: .lastEventID) > 1 { return .nowhere }
+        return query.after.map { .after($0) } ?? .newest
+    }
+
+    /// Reads the query, and answers with what there is, or with a stream of it.
     private func answer(
         _ exchange: Exchange,
-        _ make: (LogQuery) throws(APIError) -> LogSearch
+        _ make: (LogQuery) throws(APIError) -> LogFollow
     ) {
-        let search: LogSearch
-        let isText: Bool
+        let request: LogFollow
         do throws(APIError) {
-            let query = try LogQuery(now: output.now) { exchange.query($0) }
-            isText = query.isText
-            search = try make(query)
+            request = try make(try LogQuery(now: output.now) { exchange.query($0) })
         } catch {
             exchange.reply(error.response)
             return
         }
+        guard !request.query.isFollowed else { return output.followers.open(request, exchange) }
         let later = exchange.later()
         spawn {
             later.reply(
                 await APIError.catching { () async throws(APIError) in
+                    let search = LogSearch(
+                        request.sources, request.query, isSingle: request.isSingle)
                     let body = try await output.work.run(search) { !later.isAbandoned }
+                    let isText = request.query.isText
                     return Response(
                         status: 200,
                         contentType: isText ? "text/plain; charset=utf-8" : "application/json",

@@ -135,17 +135,18 @@ package struct ServiceRoutes {
 
     func remove(_ exchange: Exchange) {
         let grace = exchange.query("grace")
+        let purge = exchange.query("purge")
         answer(exchange) { name throws(APIError) in
             let milliseconds = try QueryNumber.milliseconds("grace", grace, default: 5_000)
-            try await registry.remove(name, grace: milliseconds)
-            let dependents = registry.dependents(of: name)
+            let isPurged = try await registry.remove(
+                name, grace: milliseconds, purge: try QueryWord.flag("purge", purge))
+            var warnings = registry.dependents(of: name).prefix(16).map { "'\($0)' depends on it" }
+            if !isPurged { warnings.append("not all of its log files could be removed") }
             var json = JSONText()
             json.beginObject()
             json.field("ok", true)
             json.field("name", name)
-            if !dependents.isEmpty {
-                json.field("warnings", dependents.prefix(16).map { "'\($0)' depends on it" })
-            }
+            if !warnings.isEmpty { json.field("warnings", warnings) }
             json.endObject()
             return Response(status: 200, body: json.bytes)
         }

@@ -203,9 +203,13 @@ package final class ServiceRegistry {
         do throws(StorageError) { try await store.save(spec) } catch { throw .storage(error) }
     }
 
-    /// Stops the service if it runs, then forgets it.
-    package func remove(_ name: String, grace: Duration) async throws(APIError) {
-        try await locks.withLock(name) { () async throws(APIError) in
+    /// Stops the service if it runs, then forgets it. With `purge` its logs go too; false when one
+    /// of them stayed.
+    @discardableResult
+    package func remove(
+        _ name: String, grace: Duration, purge: Bool = false
+    ) async throws(APIError) -> Bool {
+        try await locks.withLock(name) { () async throws(APIError) -> Bool in
             let service = try get(name)
             // Storage first: when it says no, nothing has changed, the program included. A daemon
             // killed behind this line finds a program nobody knows at its next start and ends it.
@@ -214,10 +218,14 @@ package final class ServiceRegistry {
             service.isRemoved = true
             resolutions.remove(name)
             await supervisor.stop(service, grace: grace)
+            supervisor.output?.followers.serviceRemoved(name)
+            // Until the name is free nobody else can have this log.
+            let isPurged = purge ? await supervisor.removeLogs(of: service) : true
             services[name] = nil
             resolutions.remove(name)
             supervisor.events?.publish(.serviceUnregistered(name: name))
             supervisor.conflicts?.forget(name)
+            return isPurged
         }
     }
 
