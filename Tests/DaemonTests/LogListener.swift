@@ -20,6 +20,9 @@ final class LogListener {
     private(set) var isOver = false
     private(set) var frames: [Frame] = []
     private(set) var pings = 0
+    /// What is written from here on follows.
+    private(set) var hasBegun = false
+    var isOK: Bool { head.hasPrefix("HTTP/1.1 200 ") }
     private var rest: [UInt8] = []
 
     init(
@@ -29,7 +32,7 @@ final class LogListener {
         wire = try WireClient(daemon)
         let id = lastID.map { "Last-Event-ID: \($0)\r\n" } ?? ""
         wire.send("GET \(target) HTTP/1.1\r\nHost: localhost\r\n\(id)\r\n")
-        #expect(wait { $0.head != "" }, sourceLocation: location)
+        #expect(wait { $0.head != "" && (!$0.isOK || $0.hasBegun) }, sourceLocation: location)
     }
 
     var lines: [Frame] { frames.filter { $0.type == "log" } }
@@ -102,7 +105,9 @@ final class LogListener {
             case "event": frame.type = value
             case "id": frame.id = value
             case "data": frame.json = JSONValue(Array(value.utf8)) ?? .missing
-            case "retry": return
+            case "retry":
+                hasBegun = true
+                return
             default: Issue.record("no field: \(line)")
             }
         }

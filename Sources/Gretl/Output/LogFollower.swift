@@ -60,7 +60,6 @@ final class LogFollower {
 
     /// Follows until the stream is over.
     func run() async {
-        send(LogFrames.retry)
         await begin()
         while !isOver {
             let now = reactor.now
@@ -95,10 +94,7 @@ final class LogFollower {
         if case .after(let place) = follow.start {
             logs[0].trail = LogTrail(
                 logs[0].trail.files, from: place, needle: follow.query.needle)
-            return
-        }
-        if case .nowhere = follow.start {
-            send(LogFrames.gap(LogGap(reason: .invalid), in: logs[0].name))
+            return send(LogFrames.retry)
         }
         let search = LogSearch(follow.sources, follow.query, isSingle: follow.isSingle)
         do throws(APIError) {
@@ -111,7 +107,12 @@ final class LogFollower {
             logs[index].trail = LogTrail(
                 logs[index].trail.files, from: end, needle: follow.query.needle)
         }
-        send(search.body())
+        // Only now: whatever is written behind this frame follows it.
+        var bytes = LogFrames.retry
+        if case .nowhere = follow.start {
+            bytes += LogFrames.gap(LogGap(reason: .invalid), in: logs[0].name)
+        }
+        send(bytes + search.body())
     }
 
     // MARK: Looks
