@@ -21,6 +21,7 @@ package struct APIError: Error, Equatable, Sendable {
         case requestTimeout = "request_timeout"
         case portInUse = "port_in_use"
         case alreadyRunning = "already_running"
+        case notRunning = "not_running"
         case bodyTooLarge = "body_too_large"
         case uriTooLong = "uri_too_long"
         case unsupportedMediaType = "unsupported_media_type"
@@ -43,7 +44,7 @@ package struct APIError: Error, Equatable, Sendable {
             case .unknownService, .unknownGroup, .notFound: 404
             case .methodNotAllowed: 405
             case .requestTimeout: 408
-            case .portInUse, .alreadyRunning: 409
+            case .portInUse, .alreadyRunning, .notRunning: 409
             case .bodyTooLarge: 413
             case .uriTooLong: 414
             case .unsupportedMediaType: 415

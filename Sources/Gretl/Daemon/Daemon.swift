@@ -255,7 +255,8 @@ package final class Daemon {
                 view: makeView(), background: background, on: reactor),
             logs: LogRoutes(registry: registry, supervisor: supervisor, output: output),
             events: EventRoutes(hub: events),
-            groups: GroupRoutes(groups: groups, registry: registry))
+            groups: GroupRoutes(groups: groups, registry: registry),
+            terminals: TerminalRoutes(registry: registry))
     }
 
     private func makeConflicts(

@@ -11,7 +11,7 @@ package struct Route: Sendable {
     package enum ID: Sendable, BitwiseCopyable, CaseIterable {
         case health, stats
         case listServices, registerService, getService, removeService, startService, stopService
-        case restartService
+        case restartService, attachService, resizeService
         case resolve
         case listPorts, getPort, killPort, adoptPort
         case serviceLogs, logs
@@ -38,6 +38,8 @@ package final class RouteTable {
         Route(method: .post, pattern: "/v1/services/{name}/start", id: .startService),
         Route(method: .post, pattern: "/v1/services/{name}/stop", id: .stopService),
         Route(method: .post, pattern: "/v1/services/{name}/restart", id: .restartService),
+        Route(method: .post, pattern: "/v1/services/{name}/attach", id: .attachService),
+        Route(method: .post, pattern: "/v1/services/{name}/resize", id: .resizeService),
         Route(method: .get, pattern: "/v1/services/{name}/logs", id: .serviceLogs),
         Route(method: .get, pattern: "/v1/logs", id: .logs),
         Route(method: .get, pattern: "/v1/resolve/{name}", id: .resolve),
@@ -64,11 +66,13 @@ package final class RouteTable {
     private let ports: PortRoutes
     private let groups: GroupRoutes
     private let events: EventRoutes
+    private let terminals: TerminalRoutes
 
     package init(
         services: ServiceRoutes, resolve: ResolveRoute, daemon: DaemonRoutes, ports: PortRoutes,
-        logs: LogRoutes, events: EventRoutes, groups: GroupRoutes
+        logs: LogRoutes, events: EventRoutes, groups: GroupRoutes, terminals: TerminalRoutes
     ) {
+        self.terminals = terminals
         self.events = events
         self.services = services
         self.ports = ports
@@ -95,6 +99,8 @@ package final class RouteTable {
         case .killPort: ports.kill(exchange)
         case .adoptPort: ports.adopt(exchange)
         case .restartService: services.restart(exchange)
+        case .attachService: terminals.attach(exchange)
+        case .resizeService: terminals.resize(exchange)
         case .serviceLogs: logs.one(exchange)
         case .logs: logs.many(exchange)
         case .events: events.open(exchange)

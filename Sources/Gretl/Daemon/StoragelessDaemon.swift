@@ -48,7 +48,8 @@ package struct StoragelessDaemon {
                 registry: registry, supervisor: supervisor,
                 output: ServiceOutput(background: background, on: reactor)),
             events: EventRoutes(hub: events),
-            groups: GroupRoutes(groups: groups, registry: registry))
+            groups: GroupRoutes(groups: groups, registry: registry),
+            terminals: TerminalRoutes(registry: registry))
         application = Application(
             gate: Gate(Gate.Rules()), routes: routes, owners: nil, uid: 0)
     }
