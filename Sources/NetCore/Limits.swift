@@ -50,6 +50,8 @@ package enum Limits {
     package static let streamsEndedPerTurn = 64
     /// Watches of files that are over and still known: as many as can be armed at a time.
     package static let watchesRemembered = 4_096
+    /// Refused connections that do not count as open while they are given time to read why.
+    package static let lingeringConnections = 64
     /// Longest message of a Unix message socket.
     package static let messageBytes = 160 * 1_024
     /// Children started in one turn: a spawn costs about half a millisecond.

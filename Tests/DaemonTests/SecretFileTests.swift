@@ -113,8 +113,11 @@ import Testing
             #expect(!file.contains("/") && file != "..", "\(log)")
             #expect(eventually { TextFile.read(log) == "out\n" }, "\(log)")
         }
-        let logs = ProcessTable.folderNames(fixture.daemon.file("logs"))
+        // Each has its log and the times of its lines.
+        let files = ProcessTable.folderNames(fixture.daemon.file("logs"))
+        let logs = files.filter { $0.hasSuffix(".log") }
         #expect(logs.count == names.count)
+        #expect(files.count - logs.count == files.filter { $0.hasSuffix(".log.times") }.count)
         #expect(!Set(ProcessTable.folderNames("/tmp")).subtracting(before).contains("escape"))
     }
 

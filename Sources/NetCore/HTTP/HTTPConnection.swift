@@ -552,6 +552,7 @@ package final class HTTPConnection: EventHandler {
     private func finishClose() {
         guard flags.contains(.lingers) || tail != nil else { return close() }
         phase = .lingering
+        server.lingeringCount += 1
         tail = nil
         _ = cepoll_shutdown(descriptor, 0)
         want(.readable)
@@ -597,6 +598,7 @@ package final class HTTPConnection: EventHandler {
 
     private func close() {
         guard phase != .closed else { return }
+        if phase == .lingering { server.lingeringCount -= 1 }
         phase = .closed
         server.reactor.deregister(registration)
         _ = cepoll_close(descriptor)

@@ -42,6 +42,8 @@ package final class HTTPServer {
     let repeated = RepeatedHeads()
     private var listeners: [Listener] = []
     package private(set) var connectionCount = 0
+    /// Connections that were refused and are given time to read why.
+    var lingeringCount = 0
     package private(set) var isDraining = false
     private var drained: (() -> Void)?
     /// Who gets the sockets of connections that are about to leave.
@@ -80,7 +82,9 @@ package final class HTTPServer {
     private final class AddressBox { var address: SocketAddress? }
 
     private func accept(_ descriptor: Int32, local: SocketAddress, peer: SocketAddress) {
-        guard connectionCount < options.connections else {
+        // Who is only being seen off does not keep others out.
+        let leaving = min(lingeringCount, Limits.lingeringConnections)
+        guard connectionCount - leaving < options.connections else {
             reactor.statistics.shedConnections &+= 1
             Descriptor.close(descriptor)
             return
