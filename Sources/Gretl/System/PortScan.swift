@@ -121,11 +121,17 @@ struct PortScan: Sendable {
 
     // MARK: The result
 
+    /// A socket of the daemon's user that no process seems to have: it was closed since the list
+    /// was made, by a process that ends most of all, or is another container's.
+    private var isInDoubt: Bool {
+        sockets.contains { owners[$0.inode] == nil && $0.uid == ProcessFacts.uid }
+    }
+
     /// Sorted by port, then by address. To be taken when the scan is done.
     func holders() -> [PortHolder] {
         var entries: [Int32: ProcessEntry] = [:]
         var rows: [Row: PortHolder] = [:]
-        for socket in sockets {
+        for socket in stillListening() {
             var sharers: [ProcessEntry] = []
             for pid in owners[socket.inode] ?? [] {
                 guard let entry = entries[pid] ?? ProcessEntry.read(pid) else { continue }
@@ -155,6 +161,15 @@ struct PortScan: Sendable {
             ($0.port, $0.addresses.first ?? "", $0.pid ?? 0)
                 < ($1.port, $1.addresses.first ?? "", $1.pid ?? 0)
         }
+    }
+
+    /// Without those that were closed while their owners were looked for: nobody holds them.
+    private func stillListening() -> [ListeningSocket] {
+        guard isInDoubt,
+            let now = try? ListeningSocket.list(port: isForOnePort ? sockets[0].port : 0)
+        else { return sockets }
+        let open = Set(now.map(\.inode))
+        return sockets.filter { owners[$0.inode] != nil || open.contains($0.inode) }
     }
 
     /// What makes one entry of the sockets of one process on one port.
