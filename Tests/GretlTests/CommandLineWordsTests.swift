@@ -8,10 +8,11 @@ import Testing
 struct CommandLineWordsTests {
     @Test func `every command has help that lists every option`() {
         for command in CommandTable.commands {
-            let page = CommandRun.gr(["help", command.name])
+            let words = command.name.split(separator: " ").map(String.init)
+            let page = CommandRun.gr(["help"] + words)
             #expect(page.code == 0 && page.errors == "")
-            #expect(page.output == CommandRun.gr([command.name, "--help"]).output)
-            #expect(page.output == CommandRun.gr([command.name, "-h"]).output)
+            #expect(page.output == CommandRun.gr(words + ["--help"]).output)
+            #expect(page.output == CommandRun.gr(words + ["-h"]).output)
             #expect(page.output.hasPrefix(command.summary))
             for option in command.options {
                 #expect(page.output.contains("--\(option.name)"), "\(command.name)")
@@ -62,6 +63,13 @@ struct CommandLineWordsTests {
             ["start", "a", "--timeout", "soon"], "'soon' is no time",
             "write it as 500ms, 30s or 2m, at most 10m"
         ),
+        (["daemon"], "gr daemon needs a command", "it is one of: status"),
+        (["daemon", "-q"], "gr daemon needs a command", "it is one of: status"),
+        (["daemno", "status"], "there is no command 'daemno'", "did you mean 'daemon'?"),
+        (["daemon", "sattus"], "there is no command 'daemon sattus'", "did you mean 'status'?"),
+        (["daemon", "reload"], "there is no command 'daemon reload'", "it is one of: status"),
+        (["help", "daemon", "x"], "there is no command 'daemon x'", "it is one of: status"),
+        (["help", "ls", "add"], "there is no command 'ls add'", "see: gr help"),
         (["--nope", "ls"], "there is no option '--nope'", "see: gr help"),
         (["url", "a\u{1B}b", "\u{7}"], "gr url does not take '\\x07'", "see: gr help url"),
     ])
@@ -74,6 +82,14 @@ struct CommandLineWordsTests {
         #expect(run.output == "")
         let json = CommandRun.gr(words + ["--json"])
         #expect(json.code == 2 && json.output.hasPrefix(#"{"code":"usage","message":""#))
+    }
+
+    @Test func `help for a topic lists its commands`() {
+        let page = CommandRun.gr(["help", "daemon"])
+        #expect(page.code == 0 && page.output.contains("  daemon status  Ask whether"))
+        #expect(CommandRun.gr(["daemon", "--help"]).output == page.output)
+        let json = CommandRun.gr(["help", "daemon", "--json"])
+        #expect(json.output.hasPrefix(#"{"commands":[{"name":"daemon status""#))
     }
 
     @Test func `serve gets its words as they are`() {

@@ -55,17 +55,22 @@ struct ArgumentParser {
             pending.append(
                 contentsOf: try option(word, among: CommandTable.globalOptions, of: nil))
         }
-        guard let name = words.popFirst() else {
+        guard !words.isEmpty else {
             // `gr --help` asks for the overview, not for the page about help.
             pending.removeAll { $0.name == "help" }
             return try finished(CommandTable.help)
         }
-        guard let command = CommandTable.command(named: name) else {
-            let names = CommandTable.commands.map(\.name)
-            throw .usage(
-                "there is no command '\(name)'",
-                hint: Suggestion.hint(for: name, among: names) ?? "see: gr help")
+        guard let (command, count) = CommandTable.command(startingWith: words) else {
+            if let topic = words.first, !CommandTable.commands(ofTopic: topic).isEmpty,
+                let second = words.dropFirst().first, ["--help", "-h"].contains(second)
+            {
+                // The words are those of `gr help TOPIC` in another order.
+                words = [topic]
+                return try finished(CommandTable.help)
+            }
+            throw CommandTable.unknown(words)
         }
+        words.removeFirst(count)
         return try finished(command)
     }
 

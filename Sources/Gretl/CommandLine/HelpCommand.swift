@@ -46,6 +46,15 @@ enum HelpText {
         return text
     }
 
+    /// What `gr help TOPIC` prints.
+    static func topic(
+        _ topic: String, _ commands: [CommandSpec], _ style: OutputStyle
+    ) -> String {
+        heading("Commands of \(topic)", style)
+            + pairs(commands.map { ($0.name, $0.summary) }, style)
+            + "\nMore about a command: gr help \(topic) COMMAND\n"
+    }
+
     private static func heading(_ word: String, _ style: OutputStyle) -> String {
         style.paint(word, .strong) + "\n"
     }
@@ -93,7 +102,8 @@ extension ExitCode {
 enum HelpCommand {
     static let run: @Sendable (CommandContext) throws(CommandFailure) -> ExitCode = {
         (context) throws(CommandFailure) in
-        guard let name = context.invocation.arguments.first else {
+        let words = context.invocation.arguments
+        guard let first = words.first else {
             if context.isJSON {
                 context.printJSON(table(CommandTable.commands))
             } else {
@@ -101,16 +111,17 @@ enum HelpCommand {
             }
             return .success
         }
-        guard let command = CommandTable.command(named: name) else {
-            throw .usage(
-                "there is no command '\(name)'",
-                hint: Suggestion.hint(for: name, among: CommandTable.commands.map(\.name))
-                    ?? "see: gr help")
-        }
+        let topic = words.count == 1 ? CommandTable.commands(ofTopic: first) : []
+        let named = CommandTable.command(startingWith: words)
+            .flatMap { $0.count == words.count ? $0.command : nil }
+        guard named != nil || !topic.isEmpty else { throw CommandTable.unknown(words) }
         if context.isJSON {
-            context.printJSON(table([command]))
+            context.printJSON(table((named.map { [$0] } ?? []) + topic))
         } else {
-            context.io.writeOutput(Array(HelpText.command(command, context.style).utf8))
+            let text =
+                named.map { HelpText.command($0, context.style) }
+                ?? HelpText.topic(first, topic, context.style)
+            context.io.writeOutput(Array(text.utf8))
         }
         return .success
     }

@@ -45,6 +45,7 @@ struct Example: Sendable {
 
 /// One command.
 struct CommandSpec: Sendable {
+    /// One word, or two of which the first is a topic: `daemon start`.
     let name: String
     /// One line, without a full stop.
     let summary: String

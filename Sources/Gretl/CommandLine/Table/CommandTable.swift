@@ -8,7 +8,7 @@
 enum CommandTable {
     /// In the order of the overview.
     static let commands: [CommandSpec] = [
-        serve, add, rm, ls, start, stop, restart, status, url, health, version, help,
+        serve, add, rm, ls, start, stop, restart, status, url, daemonStatus, health, version, help,
     ]
 
     static func command(named name: String) -> CommandSpec? {

@@ -20,6 +20,13 @@ extension CommandTable {
         ],
         isForwarded: true, run: { (_) throws(CommandFailure) in .success })
 
+    static let daemonStatus = CommandSpec(
+        name: "daemon status", summary: "Ask whether the daemon runs",
+        examples: [
+            Example(line: "gr daemon status || gr serve", summary: "run it here if it does not")
+        ],
+        run: QueryCommands.health)
+
     static let health = CommandSpec(
         name: "health", summary: "Ask whether the daemon answers",
         examples: [Example(line: "gr health -q || gr serve", summary: "start it if it does not")],
@@ -35,7 +42,7 @@ extension CommandTable {
         arguments: [
             ArgumentSpec(
                 name: "COMMAND", summary: "the command; all when left out",
-                isOptional: true)
+                isOptional: true, repeats: true)
         ],
         examples: [Example(line: "gr help add", summary: "the same as gr add --help")],
         run: HelpCommand.run)
