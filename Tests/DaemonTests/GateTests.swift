@@ -18,6 +18,8 @@ import Testing
         ("POST", "/v1/services/a/stop"), ("DELETE", "/v1/services/a"), ("GET", "/v1/resolve/a"),
         ("GET", "/v1/events"), ("GET", "/v1/ports"), ("GET", "/v1/ports/7000"),
         ("POST", "/v1/ports/7000/kill"), ("POST", "/v1/ports/7000/adopt"), ("GET", "/nothing"),
+        ("GET", "/ports"), ("POST", "/ports"), ("GET", "/ports/7000"), ("DELETE", "/ports/7000"),
+        ("POST", "/ports/7000/start"), ("POST", "/ports/7000/stop"), ("GET", "/ports/7000/logs"),
         ("OPTIONS", "/health"),
         ("HEAD", "/health"),
     ]

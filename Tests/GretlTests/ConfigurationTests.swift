@@ -33,6 +33,7 @@ private let badOnes = [
     BadConfiguration("port = \"80\"", 1, "port must be a whole number from 0 to 65535, not text"),
     BadConfiguration("port = 80.5", 1, "not a number with a point"),
     BadConfiguration("port = -1", 1, "from 0 to 65535, not -1"),
+    BadConfiguration("sdk_port = 65536", 1, "sdk_port must be from 0 to 65535"),
     BadConfiguration("# x\nport = 65536", 2, "from 0 to 65535"),
     BadConfiguration("port = 9223372036854775807", 1, "from 0 to 65535"),
     BadConfiguration("port = 99999999999999999999", 1),

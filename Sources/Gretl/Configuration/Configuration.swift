@@ -8,6 +8,8 @@ package struct Configuration: Sendable, Equatable {
     package var bind = ["127.0.0.1", "::1"]
     /// 0 lets the kernel pick one.
     package var port: UInt16 = 11_611
+    /// A further port of 127.0.0.1, for the Python client; 0: none.
+    package var sdkPort: UInt16 = 0
     /// Allows the addresses that mean every interface.
     package var bindPublic = false
     /// When set, every request must carry it.

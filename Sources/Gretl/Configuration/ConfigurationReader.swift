@@ -15,7 +15,8 @@ struct ConfigurationReader {
 
     /// All keys, as `table.key`; also the candidates for "did you mean".
     static let keys = [
-        "bind", "port", "bind_public", "hosts", "peer_check", "auth.token", "cors.origins",
+        "bind", "port", "sdk_port", "bind_public", "hosts", "peer_check", "auth.token",
+        "cors.origins",
         "limits.body_bytes", "limits.connections", "limits.head_timeout_ms",
         "limits.body_timeout_ms", "limits.idle_timeout_ms", "limits.services", "log.level",
     ]
@@ -45,6 +46,8 @@ struct ConfigurationReader {
         case "bind": readBind(key, node)
         case "port":
             if let port = integer(key, node, 0...65_535) { configuration.port = UInt16(port) }
+        case "sdk_port":
+            if let port = integer(key, node, 0...65_535) { configuration.sdkPort = UInt16(port) }
         case "bind_public":
             if let value = boolean(key, node) { configuration.bindPublic = value }
         case "hosts": readHosts(key, node)

@@ -22,6 +22,7 @@ package struct APIError: Error, Equatable, Sendable {
         case portInUse = "port_in_use"
         case alreadyRunning = "already_running"
         case notRunning = "not_running"
+        case nameTaken = "name_taken"
         case bodyTooLarge = "body_too_large"
         case uriTooLong = "uri_too_long"
         case unsupportedMediaType = "unsupported_media_type"
@@ -44,7 +45,7 @@ package struct APIError: Error, Equatable, Sendable {
             case .unknownService, .unknownGroup, .notFound: 404
             case .methodNotAllowed: 405
             case .requestTimeout: 408
-            case .portInUse, .alreadyRunning, .notRunning: 409
+            case .portInUse, .alreadyRunning, .notRunning, .nameTaken: 409
             case .bodyTooLarge: 413
             case .uriTooLong: 414
             case .unsupportedMediaType: 415

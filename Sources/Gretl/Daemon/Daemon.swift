@@ -204,7 +204,8 @@ package final class Daemon {
             options: serverOptions())
         self.server = server
         let addresses = try bind(server)
-        registry.daemonPorts = Set(addresses.map { Int($0.port) })
+        let client = try bindClientPort(server)
+        registry.daemonPorts = Set((addresses + [client].compactMap { $0 }).map { Int($0.port) })
         let urls = addresses.map { "http://\($0.description)" }
         supervisor.environment.daemonURL = urls.first ?? ""
         do throws(FileError) { try home.writeAddress(urls) } catch {
@@ -213,6 +214,7 @@ package final class Daemon {
         reactor.forgetLongestTurn()
         reactor.measuresCPU = Terminal.environment()["GR_MEASURE_TURNS"] == "1"
         for url in urls { ProcessFacts.printLine("listening on \(url)") }
+        if let client { ProcessFacts.printLine("listening on http://\(client) (sdk_port)") }
     }
 
     private func openEvents(
@@ -256,7 +258,10 @@ package final class Daemon {
             logs: LogRoutes(registry: registry, supervisor: supervisor, output: output),
             events: EventRoutes(hub: events),
             groups: GroupRoutes(groups: groups, registry: registry),
-            terminals: TerminalRoutes(registry: registry))
+            terminals: TerminalRoutes(registry: registry),
+            portClient: PortClientRoutes(
+                reactor: reactor, registry: registry, supervisor: supervisor, groups: groups,
+                holders: conflicts.holders, output: output, background: background))
     }
 
     private func makeConflicts(
@@ -318,6 +323,22 @@ package final class Daemon {
             }
         }
         return bound
+    }
+
+    /// Where the Python client looks, when config.toml says so. Not in the address file: `gr` and
+    /// services use the others.
+    private func bindClientPort(
+        _ server: HTTPServer
+    ) throws(StartFailure) -> SocketAddress? {
+        guard configuration.sdkPort != 0,
+            let address = SocketAddress("127.0.0.1", port: configuration.sdkPort)
+        else { return nil }
+        do throws(SystemError) { return try server.listen(address) } catch {
+            throw StartFailure(
+                message: "cannot listen on \(address.description): "
+                    + "\(SystemError.text(error.code)); another program has it: end that, or "
+                    + "remove 'sdk_port' from \(home.configurationPath)")
+        }
     }
 
     // MARK: End

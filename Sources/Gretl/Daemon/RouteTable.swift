@@ -17,6 +17,7 @@ package struct Route: Sendable {
         case serviceLogs, logs
         case events
         case listGroups, getGroup, startGroup, stopGroup
+        case clientList, clientAdd, clientGet, clientRemove, clientStart, clientStop, clientLogs
     }
 
     package let method: HTTPMethod
@@ -52,6 +53,13 @@ package final class RouteTable {
         Route(method: .post, pattern: "/v1/ports/{port}/kill", id: .killPort),
         Route(method: .post, pattern: "/v1/ports/{port}/adopt", id: .adoptPort),
         Route(method: .get, pattern: "/v1/events", id: .events),
+        Route(method: .get, pattern: "/ports", id: .clientList),
+        Route(method: .post, pattern: "/ports", id: .clientAdd),
+        Route(method: .get, pattern: "/ports/{port}", id: .clientGet),
+        Route(method: .delete, pattern: "/ports/{port}", id: .clientRemove),
+        Route(method: .post, pattern: "/ports/{port}/start", id: .clientStart),
+        Route(method: .post, pattern: "/ports/{port}/stop", id: .clientStop),
+        Route(method: .get, pattern: "/ports/{port}/logs", id: .clientLogs),
     ]
 
     let router = Router(
@@ -67,11 +75,14 @@ package final class RouteTable {
     private let groups: GroupRoutes
     private let events: EventRoutes
     private let terminals: TerminalRoutes
+    private let portClient: PortClientRoutes
 
     package init(
         services: ServiceRoutes, resolve: ResolveRoute, daemon: DaemonRoutes, ports: PortRoutes,
-        logs: LogRoutes, events: EventRoutes, groups: GroupRoutes, terminals: TerminalRoutes
+        logs: LogRoutes, events: EventRoutes, groups: GroupRoutes, terminals: TerminalRoutes,
+        portClient: PortClientRoutes
     ) {
+        self.portClient = portClient
         self.terminals = terminals
         self.events = events
         self.services = services
@@ -108,6 +119,13 @@ package final class RouteTable {
         case .getGroup: groups.get(exchange)
         case .startGroup: groups.start(exchange)
         case .stopGroup: groups.stop(exchange)
+        case .clientList: portClient.list(exchange)
+        case .clientAdd: portClient.add(exchange)
+        case .clientGet: portClient.get(exchange)
+        case .clientRemove: portClient.remove(exchange)
+        case .clientStart: portClient.start(exchange)
+        case .clientStop: portClient.stop(exchange)
+        case .clientLogs: portClient.logs(exchange)
         }
     }
 }

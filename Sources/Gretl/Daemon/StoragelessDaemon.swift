@@ -34,6 +34,8 @@ package struct StoragelessDaemon {
             stats: StatsFeed(registry, statistics, background: background, on: reactor),
             on: reactor)
         let groups = Groups(registry: registry, supervisor: supervisor, on: reactor)
+        let holders = PortHolders(background: background, on: reactor)
+        let output = ServiceOutput(background: background, on: reactor)
         let routes = RouteTable(
             services: ServiceRoutes(
                 registry: registry, supervisor: supervisor, groups: groups, statistics: statistics,
@@ -42,14 +44,15 @@ package struct StoragelessDaemon {
             resolve: ResolveRoute(registry: registry, on: reactor),
             daemon: DaemonRoutes(reactor: reactor, server: { nil }, events: events),
             ports: PortRoutes(
-                holders: PortHolders(background: background, on: reactor), registry: registry,
-                supervisor: supervisor, view: view, background: background, on: reactor),
-            logs: LogRoutes(
-                registry: registry, supervisor: supervisor,
-                output: ServiceOutput(background: background, on: reactor)),
+                holders: holders, registry: registry, supervisor: supervisor, view: view,
+                background: background, on: reactor),
+            logs: LogRoutes(registry: registry, supervisor: supervisor, output: output),
             events: EventRoutes(hub: events),
             groups: GroupRoutes(groups: groups, registry: registry),
-            terminals: TerminalRoutes(registry: registry))
+            terminals: TerminalRoutes(registry: registry),
+            portClient: PortClientRoutes(
+                reactor: reactor, registry: registry, supervisor: supervisor, groups: groups,
+                holders: holders, output: output, background: background))
         application = Application(
             gate: Gate(Gate.Rules()), routes: routes, owners: nil, uid: 0)
     }

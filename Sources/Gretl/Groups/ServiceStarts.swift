@@ -47,6 +47,18 @@ extension Groups {
         try await supervisor.apply(toRunning: service)
     }
 
+    /// Stops one service; what others run is not stopped here.
+    package func stop(_ service: Service, grace: Duration) async throws(APIError) {
+        if service.isExternal, registry.status(of: service) == "running" {
+            throw .invalid(
+                "'\(service.name)' has no command: somebody else runs it, and it is not stopped "
+                    + "here",
+                hint: "stop it where it was started")
+        }
+        stopRequested(service)
+        await supervisor.stop(service, grace: grace)
+    }
+
     /// A stop was asked for: a start that still waits is taken back.
     package func stopRequested(_ service: Service) {
         waitingStarts.removeValue(forKey: service.name)?.cancel()

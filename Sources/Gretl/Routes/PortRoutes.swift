@@ -123,20 +123,22 @@ package struct PortRoutes {
         json.endObject()
     }
 
+    /// The port the path names; nil when that is none.
+    static func port(of exchange: Exchange) -> Int? {
+        let text = exchange.parameter(0) ?? ""
+        guard text.utf8.count <= 5, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            let port = Int(text), (1...65_535).contains(port)
+        else { return nil }
+        return port
+    }
+
     /// Answers a request about the port its path names.
     private func answer(
         _ exchange: Exchange,
         _ operation: @escaping @Sendable @ReactorActor (Int) async throws(APIError) -> Response
     ) {
-        let text = exchange.parameter(0) ?? ""
-        guard text.utf8.count <= 5, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-            let port = Int(text), (1...65_535).contains(port)
-        else {
-            exchange.reply(
-                APIError.invalid(
-                    "the path does not name a port", hint: "a port is a number from 1 to 65535"
-                ).response)
-            return
+        guard let port = PortRoutes.port(of: exchange) else {
+            return exchange.reply(APIError.noPort.response)
         }
         exchange.reply {
             await APIError.catching { () async throws(APIError) in try await operation(port) }
@@ -156,6 +158,10 @@ extension QueryNumber {
 }
 
 extension APIError {
+    static var noPort: APIError {
+        .invalid("the path does not name a port", hint: "a port is a number from 1 to 65535")
+    }
+
     static func nobodyListens(_ port: Int) -> APIError {
         APIError(
             .notFound, "nobody listens on port \(port)",

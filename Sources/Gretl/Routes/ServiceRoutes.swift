@@ -113,13 +113,7 @@ package struct ServiceRoutes {
         answer(exchange) { name throws(APIError) in
             let service = try registry.get(name)
             let milliseconds = try QueryNumber.milliseconds("grace", grace, default: 5_000)
-            if service.isExternal, registry.status(of: service) == "running" {
-                throw .invalid(
-                    "'\(name)' has no command: somebody else runs it, and it is not stopped here",
-                    hint: "stop it where it was started")
-            }
-            groups.stopRequested(service)
-            await supervisor.stop(service, grace: milliseconds)
+            try await groups.stop(service, grace: milliseconds)
             let exit = service.machine.lastExit
             var json = JSONText()
             json.beginObject()

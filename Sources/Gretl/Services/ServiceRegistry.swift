@@ -111,6 +111,12 @@ package final class ServiceRegistry {
         return Dictionary(grouping: listening) { $0.spec.port ?? 0 }
     }
 
+    /// The services registered on `port`, by name.
+    package func services(on port: Int) -> [Service] {
+        services.values.filter { $0.spec.port == port && !$0.isRemoved }
+            .sorted { $0.name < $1.name }
+    }
+
     /// What tells the processes of services from others.
     var knownProcesses: PortScan.Known {
         var known = PortScan.Known()
