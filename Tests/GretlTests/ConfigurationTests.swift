@@ -73,6 +73,9 @@ private let badOnes = [
     BadConfiguration("port = 1\nport = 2", 2),
     BadConfiguration("a = 1\n[b\n", 2),
     BadConfiguration("x = \"unterminated", 1),
+    BadConfiguration("[=", 1, "expected bare key"),
+    BadConfiguration("a\u{FD3F} = 1", 1),
+    BadConfiguration("a.b" + String(repeating: ".c", count: 100_000) + " = 1", 1, "32 levels"),
 ]
 
 @Suite struct ConfigurationTests {

@@ -75,6 +75,7 @@ struct CommandContext: Sendable {
             return
         }
         var text = style.paint("gr:", .bad) + " \(DisplayText.escaped(failure.message))\n"
+        for line in failure.lines { text += "  \(DisplayText.escaped(line))\n" }
         if let hint = failure.hint, !hint.isEmpty {
             text += style.paint("hint:", .strong) + " \(DisplayText.escaped(hint))\n"
         }

@@ -52,6 +52,8 @@ struct CommandFailure: Error {
     var code: String
     var message: String
     var hint: String?
+    /// More about it, between message and hint.
+    var lines: [String] = []
     /// The API's answer, when the failure is one.
     var body: [UInt8]?
 

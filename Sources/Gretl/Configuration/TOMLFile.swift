@@ -57,6 +57,11 @@ package struct TOMLSyntaxError: Error, Equatable {
 package enum TOMLFile {
     /// The entries of the root table. `bytes` must be UTF-8; a leading byte order mark is allowed.
     package static func parse(_ bytes: [UInt8]) throws(TOMLSyntaxError) -> [TOMLEntry] {
+        if let line = TOMLDepth.excess(bytes) {
+            throw TOMLSyntaxError(
+                line: line, column: 1,
+                message: "nested deeper than \(TOMLDepth.keyPartsMost) levels")
+        }
         var failure = ctoml_failure()
         // The bytes must stay until the document is built, which is before the closure ends.
         let document = unsafe bytes.withUnsafeBytes { bytes in

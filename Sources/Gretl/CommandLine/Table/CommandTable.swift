@@ -8,7 +8,8 @@
 enum CommandTable {
     /// In the order of the overview.
     static let commands: [CommandSpec] = [
-        serve, add, rm, ls, start, stop, restart, status, url, daemonStatus, health, version, help,
+        serve, configCheck, add, rm, ls, start, stop, restart, status, url, daemonStatus, health,
+        version, help,
     ]
 
     static func command(named name: String) -> CommandSpec? {

@@ -1,0 +1,141 @@
+// The gr.toml that `gr up`, `gr down` and `gr config check` work with: found, read once, checked.
+// Everything that is wrong with it becomes one failure with a line for each complaint.
+
+/// A checked file and the variables of its env_file.
+struct LoadedProject: Sendable {
+    let project: Project
+    /// As it is named in messages.
+    let file: String
+    /// Of the env_file; those of a service's own `env` win.
+    let variables: [String: String]
+
+    /// The variables a service is registered with.
+    func environment(of service: Project.Service) -> [String: String] {
+        guard service.spec.command != nil else { return [:] }
+        return variables.merging(service.spec.environment) { _, own in own }
+    }
+
+    /// Finds the file by --file or from here, and reads it.
+    static func locate(_ context: CommandContext) throws(CommandFailure) -> ProjectFile {
+        let userHome = context.environment["HOME"]
+        let named = context.invocation.value("file")
+        let path: String
+        if let named {
+            path = try context.absolute(named)
+        } else if let found = ProjectFile.find(from: context.io.directory, userHome: userHome) {
+            path = found
+        } else {
+            throw CommandFailure(
+                exit: .failure, code: "no_project",
+                message: "there is no gr.toml here, above, or in your home folder",
+                hint: "write one (gr help up shows how), or name it with --file")
+        }
+        do throws(FileError) {
+            return try ProjectFile.read(path, limit: Project.bytesMost, isNamed: named != nil)
+        } catch {
+            throw CommandFailure(
+                exit: .failure, code: "invalid_project", message: error.description,
+                hint: error.reason == .missing ? "name another file with --file" : nil)
+        }
+    }
+
+    /// Reads and checks everything; nothing is asked of the daemon.
+    static func load(_ context: CommandContext) throws(CommandFailure) -> LoadedProject {
+        let file = try locate(context)
+        let shown = file.folder == context.io.directory ? ProjectFile.name : file.path
+        var place = Project.Place(
+            file: context.invocation.has("file") ? file.path : shown, folder: file.folder)
+        place.userHome = context.environment["HOME"]
+        place.home = try context.homeFolder()
+        place.prefix = context.invocation.value("prefix")
+        do throws(ConfigurationError) {
+            let project = try Project.parse(file.bytes, at: place)
+            return LoadedProject(
+                project: project, file: place.file,
+                variables: try variables(project.environmentFile, of: place.file))
+        } catch { throw failure(error) }
+    }
+
+    private static func variables(
+        _ file: Project.EnvironmentFile, of project: String
+    ) throws(ConfigurationError) -> [String: String] {
+        let bytes: [UInt8]?
+        do throws(FileError) {
+            bytes = try ProjectFile.contents(of: file.path, limit: EnvironmentText.bytesMost)
+        } catch {
+            throw ConfigurationError(file: file.path, problems: [.init(message: error.message)])
+        }
+        guard let bytes else {
+            guard let line = file.line else { return [:] }
+            let problem = ConfigurationError.Problem(
+                line: line, column: 1, message: "env_file: there is no file \(file.path)")
+            throw ConfigurationError(file: project, problems: [problem])
+        }
+        let text = EnvironmentText(bytes)
+        guard text.problems.isEmpty else {
+            throw ConfigurationError(file: file.path, problems: text.problems)
+        }
+        return text.variables
+    }
+
+    /// A failure with all complaints, for people and for programs.
+    static func failure(_ error: ConfigurationError) -> CommandFailure {
+        let count = error.problems.count
+        var failure = CommandFailure(
+            exit: .failure, code: "invalid_project",
+            message: "\(error.file) has \(count == 1 ? "a mistake" : "\(count) mistakes")",
+            hint: "nothing was done; what a file may say: man gr.toml, or docs/gr-toml.md")
+        failure.lines = error.description.split(separator: "\n").map(String.init)
+        var json = JSONText(capacity: 1_024)
+        json.beginObject()
+        json.field("code", failure.code)
+        json.field("message", failure.message)
+        json.field("hint", failure.hint)
+        json.key("details")
+        json.beginObject()
+        json.field("file", error.file)
+        ProjectView.write("problems", error.problems, into: &json)
+        json.endObject()
+        json.endObject()
+        failure.body = json.bytes
+        return failure
+    }
+}
+
+extension CommandContext {
+    /// `path` from the directory here.
+    func absolute(_ path: String) throws(CommandFailure) -> String {
+        if path.hasPrefix("/") { return path }
+        guard let directory = io.directory else {
+            throw .usage("the directory here is gone", hint: "give an absolute path")
+        }
+        return PathText.resolved(path, in: directory, userHome: nil)
+    }
+
+    /// The daemon's folder, absolute; nil when nobody knows.
+    func homeFolder() throws(CommandFailure) -> String? {
+        let home = DaemonAddress.home(
+            option: invocation.value("home"), environment: environment)
+        guard let home else { return nil }
+        return try absolute(home.path)
+    }
+}
+
+/// A project as JSON.
+enum ProjectView {
+    /// A list of complaints.
+    static func write(
+        _ name: StaticString, _ problems: [ConfigurationError.Problem], into json: inout JSONText
+    ) {
+        json.key(name)
+        json.beginArray()
+        for problem in problems {
+            json.beginObject()
+            json.field("line", problem.line)
+            json.field("column", problem.column)
+            json.field("message", problem.message)
+            json.endObject()
+        }
+        json.endArray()
+    }
+}

@@ -1,0 +1,70 @@
+// Finds and reads a gr.toml: upwards from a folder as git does, else in the user's own folder. Such
+// a file says what is run, so one that another user has put into a folder above ours is not taken.
+// Blocking calls: for the client commands.
+
+import Glibc
+
+/// A gr.toml as it was read, once: what is checked, asked about and run are the same bytes.
+package struct ProjectFile: Sendable {
+    package static let name = "gr.toml"
+    /// As the user finds it.
+    package var path: String
+    /// Its folder, without symbolic links.
+    package var folder: String
+    package var bytes: [UInt8]
+
+    /// The deepest folder looked up from.
+    private static let levelsMost = 256
+
+    /// The path of the file for the folder `directory`; nil when there is none.
+    package static func find(from directory: String?, userHome: String?) -> String? {
+        var folder = directory ?? ""
+        for _ in 0..<levelsMost where folder.hasPrefix("/") {
+            let path = folder == "/" ? "/\(name)" : "\(folder)/\(name)"
+            if exists(path) { return path }
+            guard folder != "/" else { break }
+            folder = PrivateFile.split(folder).folder
+        }
+        guard let userHome, userHome.hasPrefix("/") else { return nil }
+        let path = "\(userHome)/\(name)"
+        return exists(path) ? path : nil
+    }
+
+    private static func exists(_ path: String) -> Bool { (try? PrivateFile.facts(of: path)) != nil }
+
+    /// A file beside it, such as its env_file; links are followed. Nil when there is none.
+    package static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8]? {
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard file >= 0 else {
+            if errno == ENOENT { return nil }
+            throw .failed("open", path, errno)
+        }
+        defer { _ = close(file) }
+        return try PrivateFile.contents(of: file, path, limit: limit)
+    }
+
+    /// Reads the file at `path`. One that was looked for and not named has to be the user's own, or
+    /// root's.
+    package static func read(
+        _ path: String, limit: Int, isNamed: Bool
+    ) throws(FileError) -> ProjectFile {
+        let folder = PrivateFile.split(path).folder
+        guard let resolved = unsafe realpath(folder, nil) else {
+            throw .failed("find the folder", path, errno)
+        }
+        // realpath allocated it for us.
+        defer { unsafe free(resolved) }
+        // Without O_NONBLOCK a planted pipe would hold the command for ever.
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard file >= 0 else { throw .failed("open", path, errno) }
+        defer { _ = close(file) }
+        let facts = try PrivateFile.facts(of: file, path)
+        guard isNamed || facts.owner == geteuid() || facts.owner == 0 else {
+            throw FileError(
+                path, .unsafe,
+                "belongs to another user (uid \(facts.owner)); if that is meant: --file \(path)")
+        }
+        let bytes = try PrivateFile.contents(of: file, path, limit: limit)
+        return ProjectFile(path: path, folder: unsafe String(cString: resolved), bytes: bytes)
+    }
+}
