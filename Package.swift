@@ -79,7 +79,7 @@ let package = Package(
             name: "CrashTests", dependencies: ["CEpoll", "NetCore", "TestSupport"],
             path: "Tests/CrashTests", swiftSettings: strict),
         .testTarget(
-            name: "DaemonTests", dependencies: ["CEpoll", "TestSupport"],
+            name: "DaemonTests", dependencies: ["CEpoll", "Gretl", "TestSupport"],
             path: "Tests/DaemonTests", swiftSettings: strict),
     ],
     cLanguageStandard: .gnu11,

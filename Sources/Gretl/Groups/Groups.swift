@@ -30,6 +30,7 @@ package final class Groups {
         self.registry = registry
         self.supervisor = supervisor
         self.reactor = reactor
+        supervisor.missingDependency = { [weak self] in self?.missingDependency(of: $0) }
     }
 
     // MARK: Look-up
@@ -159,6 +160,7 @@ package final class Groups {
             }
             if timeout > left { timeout = left }
         }
+        service.startsAlone = false
         do throws(APIError) {
             try await supervisor.start(service, timeout: timeout)
             return .done(up(service, .started))

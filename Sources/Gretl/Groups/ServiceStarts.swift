@@ -1,6 +1,7 @@
 // Starts of one service behind what it depends on: by POST start, restart, a registration with
 // restart=1, and after a boot. What is up needs nothing; what is not ready keeps the service from
-// being started, and the error says which it was and why.
+// being started, and the error says which it was and why. A service that is started again by itself
+// asks here what it still has to wait for.
 
 import NetCore
 
@@ -11,6 +12,7 @@ extension Groups {
         withDependencies: Bool = true
     ) async throws(APIError) {
         try refuseWhileStopping(service)
+        if !service.machine.isAlive { service.startsAlone = !withDependencies }
         guard withDependencies, waits(service) else {
             return try await supervisor.start(service, timeout: timeout, stopsLate: stopsLate)
         }
@@ -33,6 +35,7 @@ extension Groups {
         {
             try await bringUpDependencies(of: service, timeout: timeout)
         }
+        service.startsAlone = !withDependencies
         try await supervisor.restart(service, grace: grace, timeout: timeout)
     }
 
@@ -57,6 +60,13 @@ extension Groups {
         }
         stopRequested(service)
         await supervisor.stop(service, grace: grace)
+    }
+
+    /// The first of what `service` depends on that is not up.
+    func missingDependency(of service: Service) -> String? {
+        guard !service.startsAlone else { return nil }
+        return service.spec.dependsOn.first { name in registry.find(name).map { !isUp($0) } ?? true
+        }
     }
 
     /// A stop was asked for: a start that still waits is taken back.

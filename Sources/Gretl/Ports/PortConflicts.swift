@@ -1,7 +1,8 @@
 // Two who want the same port: told once as port.conflict, and again only when something about it
 // has changed. Found at a registration, at a start that finds its port held, and when a service is
-// up while another process listens on the other loopback address. Called by Supervisor and
-// ServiceRegistry; never changes a service but for the words in its object.
+// up while another process listens on the other loopback address. Also says whose the port of a
+// service is when it is not its own. Called by Supervisor and ServiceRegistry; never changes a
+// service but for the words in its object.
 
 package import NetCore
 
@@ -80,6 +81,8 @@ package final class PortConflicts {
                 await self?.reactor.pause(pause)
                 // Not the incarnation any more that this is about.
                 guard let self, service.program == program else { return }
+                await lookForStranger(service, port, program)
+                guard service.program == program else { return }
                 if isSplit(port), await findOther(service, port, program) { return }
             }
             self?.over(.families, of: service.name)
@@ -87,6 +90,27 @@ package final class PortConflicts {
     }
 
     private static let looks: [Duration] = [.zero, .seconds(2), .seconds(8)]
+
+    /// A shell in front of a server that has lost its port goes on living, and the answer of
+    /// whoever has it makes the service ready. That is right for a program that has others serve
+    /// for it; so it is only said.
+    private func lookForStranger(
+        _ service: Service, _ port: Int, _ program: ProgramIdentity
+    ) async {
+        let sockets = Set(listeners(port).compactMap { $0?.inode }.filter { $0 != 0 })
+        guard !sockets.isEmpty, !service.machine.holdsSocket, service.adopted == nil else { return }
+        var notice: String?
+        if await holders.isOutside(program.pid, sockets),
+            let all = try? await holders.holders(of: port),
+            !all.contains(where: { $0.service == service.name }),
+            let other = all.first(where: PortHolders.isLoopback)
+        {
+            notice =
+                "\(other.words(own: uid)) listens on port \(port), and no process of "
+                + "'\(service.name)' does"
+        }
+        if service.program == program { service.portNotice = notice }
+    }
 
     /// True when somebody else listens there too.
     private func findOther(
@@ -107,12 +131,19 @@ package final class PortConflicts {
 
     /// Whether different sockets answer on 127.0.0.1 and [::1].
     private func isSplit(_ port: Int) -> Bool {
-        guard let owners, let port = UInt16(exactly: port),
-            let four = SocketAddress("127.0.0.1", port: port),
-            let six = SocketAddress("::1", port: port),
-            let first = try? owners.listener(at: four), let second = try? owners.listener(at: six)
-        else { return false }
+        let both = listeners(port)
+        guard let first = both[0], let second = both[1] else { return false }
         return first.inode != second.inode
+    }
+
+    /// Who answers on 127.0.0.1 and on [::1].
+    private func listeners(_ port: Int) -> [SocketOwners.Owner?] {
+        ["127.0.0.1", "::1"].map { host in
+            guard let owners, let port = UInt16(exactly: port),
+                let address = SocketAddress(host, port: port)
+            else { return nil }
+            return try? owners.listener(at: address)
+        }
     }
 
     /// Nothing is told of `name` any more.

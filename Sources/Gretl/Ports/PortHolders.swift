@@ -46,6 +46,14 @@ package final class PortHolders {
         return try await scan(port).get()
     }
 
+    /// Whether no process of the program's tree has one of these sockets open, as far as a short
+    /// look can say.
+    func isOutside(_ program: Int32, _ sockets: Set<UInt32>) async -> Bool {
+        do throws(BackgroundThread.Refusal) {
+            return try await background.perform { PortScan.isOutside(program, sockets) }
+        } catch { return false }
+    }
+
     /// The one who holds `port` as far as a program that wants to bind to loopback is concerned.
     package func holder(of port: Int) async throws(APIError) -> PortHolder? {
         try await holders(of: port).min { PortHolders.nearness($0) < PortHolders.nearness($1) }

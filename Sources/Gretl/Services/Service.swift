@@ -41,6 +41,8 @@ package final class Service {
     package internal(set) var nextTry: Int64?
     /// Starts nobody asked for since the last one somebody did.
     package internal(set) var restarts = 0
+    /// Somebody started it without what it depends on: it is started again without that too.
+    var startsAlone = false
     /// Who listened where its program is asked, before that was started.
     var listenersBefore: Set<UInt32> = []
     var spawnedAt: Instant?

@@ -90,18 +90,39 @@ extension Supervisor {
 
     private func scheduleRetry(_ service: Service, after pause: Duration) {
         service.nextTry = (reactor.wallNanoseconds() / 1_000_000) + pause.inMilliseconds
+        holdRetry(service, for: pause)
+    }
+
+    private func holdRetry(_ service: Service, for pause: Duration) {
         hold(
             service,
             RestartWait(pause, on: reactor) { [weak self, weak service] in
                 guard let self, let service else { return }
-                endWait(service)
-                // It was changed into one that somebody else runs.
-                guard service.spec.command != nil else {
-                    return apply(.stopRequested(grace: .zero), to: service)
-                }
-                apply(.retryDue(service.spec.plan), to: service)
+                retry(service)
             })
     }
+
+    /// What starts by itself waits for what it depends on, as a start does, but brings nothing up:
+    /// what somebody stopped stays stopped.
+    private func retry(_ service: Service) {
+        endWait(service)
+        // It was changed into one that somebody else runs.
+        guard service.spec.command != nil else {
+            return apply(.stopRequested(grace: .zero), to: service)
+        }
+        // Before the daemon listens not all that runs is found yet.
+        guard isOpen || service.spec.dependsOn.isEmpty else {
+            return holdRetry(service, for: Supervisor.dependencyLook)
+        }
+        if let missing = missingDependency(service) {
+            service.failure = "waits for '\(missing)', which it depends on and which is not up"
+            return holdRetry(service, for: Supervisor.dependencyLook)
+        }
+        apply(.retryDue(service.spec.plan), to: service)
+    }
+
+    /// A look is a few table look-ups.
+    private static let dependencyLook = Duration.milliseconds(500)
 
     /// A port is given up with the process that listened there, unless that has left it to another
     /// one: then a start would only fail, and fail again.

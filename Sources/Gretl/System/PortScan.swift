@@ -57,14 +57,37 @@ struct PortScan: Sendable {
     }
 
     /// A process and what hangs below it.
-    private static func tree(_ root: Int32) -> [Int32] {
+    private static func tree(_ root: Int32, most: Int = 4_096) -> [Int32] {
         var found = [root]
         var index = 0
-        while index < found.count, found.count < 4_096 {
+        while index < found.count, found.count < most {
             found += ProcessEntry.children(of: found[index])
             index += 1
         }
         return found
+    }
+
+    /// Whether none of these sockets is open in a process below the monitor of `program`. As much
+    /// work as a slice: of a tree that is too large for that it says no.
+    static func isOutside(_ program: Int32, _ sockets: Set<UInt32>) -> Bool {
+        guard let entry = ProcessEntry.read(program) else { return false }
+        let isMonitored = ProcessEntry.read(entry.parent)?.program == "gr-monitor"
+        let processes = tree(isMonitored ? entry.parent : program, most: processesPerSlice)
+        var links = 0
+        for pid in processes {
+            var isFound = false
+            let listing = ProcFile.sockets(of: pid, most: linksPerSlice) {
+                if sockets.contains($0) { isFound = true }
+            }
+            switch listing {
+            case .numbers(let descriptors): links += descriptors.count
+            case .gone: break
+            // It runs as another user, and may be the one.
+            case .forbidden: return false
+            }
+            if isFound || links >= linksPerSlice { return false }
+        }
+        return processes.count < processesPerSlice
     }
 
     private static func all() -> [Int32] {
