@@ -45,11 +45,13 @@ extension CrashTests {
 final class KillLoop {
     let daemon = CrashDaemon()
     private let clients: [KillClient]
+    private let watcher = EventWatcher()
     private var random: SeededGenerator
     private var recoveries: [Double] = []
     private var delay = 0
     private let mayEnd = Flag()
     private var orderlyEnds = 0
+    private var lostMonitors = 0
 
     init(seed: UInt64) {
         random = SeededGenerator(seed: seed)
@@ -68,10 +70,25 @@ final class KillLoop {
         try daemon.waitUntilUp()
     }
 
+    /// Kills a monitor: its program goes on, whoever takes it over. One of a program that ends by
+    /// itself is spared, since nobody could tell its exit code.
+    private func loseMonitor() {
+        let monitors = ProcessTable.monitors(runDirectory: daemon.runPath)
+            .filter { !$0.service.contains(ProgramKind.exiter.rawValue) }
+        guard !monitors.isEmpty else { return }
+        let monitor = monitors[random.number(in: 0...monitors.count - 1)]
+        _ = kill(monitor.pid, SIGKILL)
+        lostMonitors += 1
+    }
+
     /// Work, kill, start, check; the breaches, or nothing.
     func round(_ number: Int) throws -> [String] {
+        if random.oneIn(4) { loseMonitor() }
         let port = daemon.port
-        let workers = clients.map { client in Worker { client.work(port: port) } }
+        let watcher = watcher
+        let workers =
+            clients.map { client in Worker { client.work(port: port) } }
+            + [Worker { watcher.watch(port: port) }]
         delay = random.number(in: 5...400)
         pause(milliseconds: delay)
         let killed = milliseconds()
@@ -92,6 +109,7 @@ final class KillLoop {
         let gone = milliseconds()
         for worker in workers { worker.join() }
         mayEnd.clear()
+        if random.oneIn(4) { loseMonitor() }
         // Programs end meanwhile.
         pause(milliseconds: random.number(in: 0...60))
         let began = milliseconds()
@@ -114,6 +132,11 @@ final class KillLoop {
             if last.isEmpty { check.adopt(into: clients) }
             return last.isEmpty
         }
+        if isRight {
+            last = watcher.breaches(port: daemon.port)
+            guard last.isEmpty else { return last }
+            watcher.accept()
+        }
         return isRight ? [] : last
     }
 
@@ -130,7 +153,8 @@ final class KillLoop {
         let sorted = recoveries.sorted()
         guard let most = sorted.last else { return "no round" }
         return
-            "\(sorted.count) rounds (\(orderlyEnds) by SIGTERM), \(acknowledged) answers, up again after "
+            "\(sorted.count) rounds (\(orderlyEnds) by SIGTERM), \(lostMonitors) monitors killed, \(acknowledged) answers, "
+            + "\(watcher.count) events seen, up again after "
             + "p50 \(Int(sorted[sorted.count / 2])) ms, max \(Int(most)) ms"
     }
 }
