@@ -47,6 +47,12 @@ extension CrashTests {
             return (last, last - Set(numbers).count)
         }
 
+        private func isForked(of id: String) -> Bool {
+            ProcessTable.pids().contains {
+                TextFile.read("/proc/\($0)/cmdline") == "gr-monitor\0\(id)\0"
+            }
+        }
+
         private func hasNewMonitor(
             _ daemon: CrashDaemon, _ name: String, after old: RunningMonitor
         ) -> Bool {
@@ -166,6 +172,37 @@ extension CrashTests {
             #expect(try daemon.service("stray")["exitCode"].integer == 7)
             #expect(TextFile.read(daemon.log("stray")) == "one\ntwo\nthree\n")
             #expect(eventually { ProcessTable.tree(daemon.token).isEmpty })
+        }
+
+        /// Between fork and exec a program looks like its monitor: what a busy machine makes of a
+        /// monitor that was killed then is made by hand here.
+        @Test func `A program whose exec comes late is taken back too`() throws {
+            let daemon = CrashDaemon()
+            defer { daemon.end() }
+            try daemon.start()
+            try daemon.register("late", "exec sleep 1000")
+            let pid = try daemon.startService("late")
+            let monitor = try #require(daemon.monitor(of: "late"))
+            daemon.kill9()
+            for victim in [monitor.pid, pid] { _ = kill(victim, SIGKILL) }
+            #expect(eventually { !ProcessTable.isAlive(monitor.pid) && !ProcessTable.isAlive(pid) })
+            TemporaryFolder.write(
+                "sleep 0.3; export GRETL_NAME=late GRETL_INCARNATION=\(monitor.id) GR_MAIN=1 "
+                    + "GR_TREE=\(daemon.token); exec sleep 1000",
+                to: daemon.folder.file(monitor.id))
+            let null = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
+            defer { close(null) }
+            _ = try CrashDaemon.spawn(
+                [
+                    "/usr/bin/setsid", "/bin/bash", "-c",
+                    "cd \(daemon.folder.path) && exec -a gr-monitor sh \(monitor.id)",
+                ], ["PATH=/usr/bin:/bin"], [null, null, null])
+            #expect(eventually { isForked(of: monitor.id) })
+            try daemon.start()
+            #expect(try eventually { try daemon.status("late") == "running" })
+            let found = ProcessTable.tree(daemon.token).map { Int($0.pid) }
+            #expect(found.count == 1)
+            #expect(try daemon.service("late")["pid"].integer == found.first)
         }
 
         @Test func `A frozen monitor delays a stop and does not prevent it`() throws {

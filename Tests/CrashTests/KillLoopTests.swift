@@ -153,7 +153,8 @@ final class KillLoop {
         let sorted = recoveries.sorted()
         guard let most = sorted.last else { return "no round" }
         return
-            "\(sorted.count) rounds (\(orderlyEnds) by SIGTERM), \(lostMonitors) monitors killed, \(acknowledged) answers, "
+            "\(sorted.count) rounds (\(orderlyEnds) by SIGTERM), \(lostMonitors) monitors killed, "
+            + "\(acknowledged) answers, "
             + "\(watcher.count) events seen, up again after "
             + "p50 \(Int(sorted[sorted.count / 2])) ms, max \(Int(most)) ms"
     }

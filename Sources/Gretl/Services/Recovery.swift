@@ -25,12 +25,18 @@ package final class Recovery {
     /// Incarnations without a monitor.
     private var records: [RunFiles.Found] = []
     /// Programs without a monitor, once they were looked for.
-    private var strays: [String: StrayProgram]?
+    private var strays: StrayPrograms?
+    /// Incarnations whose program may be one of those that could not be told.
+    private var doubtful: [RunFiles.Found] = []
+    /// How often one of those was looked for.
+    private var looks: [String: Int] = [:]
+    private var isLooking = false
     /// Programs taken back.
     package private(set) var found = 0
 
-    /// A monitor that was being started. Without a process it is never going to be there: one that
-    /// comes up after its daemon died starts nothing.
+    /// A monitor that was being started, or what it forked, which is the program after its exec.
+    /// Without a process it is never going to be there: a monitor that comes up after its daemon
+    /// died starts nothing.
     private struct Intent {
         let id: String
         let monitor: Int32
@@ -42,6 +48,8 @@ package final class Recovery {
     private static let intentMost = Duration.seconds(10)
     private static let lookOften = Duration.milliseconds(10)
     private static let lookSeldom = Duration.milliseconds(200)
+    /// An exec takes less than a millisecond; programs without any environment stay unknown.
+    private static let looksMost = 5
 
     package init(
         on reactor: Reactor, supervisor: Supervisor, registry: ServiceRegistry,
@@ -64,14 +72,23 @@ package final class Recovery {
             }
             records.append(file)
         }
-        guard !waiting.isEmpty || !intents.isEmpty else { return readRecords() }
         deadline = reactor.now + (intents.isEmpty ? Recovery.patience : Recovery.intentPatience)
         giveUp = reactor.now + Recovery.intentMost
+        // Ends: at the deadline, if not before.
+        repeat {
+            if !isDone { await wait() }
+            readRecords()
+        } while !isDone && reactor.now < deadline
+        if !isDone { schedule() }
+    }
+
+    private var isDone: Bool { waiting.isEmpty && intents.isEmpty && doubtful.isEmpty }
+
+    private func wait() async {
         await withCheckedContinuation { continuation in
             self.continuation = continuation
-            schedule(after: intents.isEmpty ? Recovery.patience : Recovery.lookOften)
+            schedule()
         }
-        readRecords()
     }
 
     /// After those who live have greeted: of a service that runs, an older record says nothing.
@@ -105,7 +122,7 @@ package final class Recovery {
         }
         if let exit = Recovery.exit(fields) {
             take(.exit(exit), of: service, file)
-        } else if !isNewBoot, findStray(file) {
+        } else if !isNewBoot, findStray(file) || mayBeStarting(file) {
             return
         } else if facts != nil {
             take(isNewBoot ? .reboot : .unknown, of: service, file)
@@ -125,12 +142,27 @@ package final class Recovery {
 
     /// Neither monitor nor record: was the monitor alone killed, the program still runs.
     private func findStray(_ file: RunFiles.Found) -> Bool {
-        let all = strays ?? StrayProgram.find()
+        let all = strays ?? StrayPrograms.find()
         strays = all
-        guard let stray = all[file.id], let service = registry.find(stray.service),
+        guard let stray = all.programs[file.id], let service = registry.find(stray.service),
             !service.machine.isAlive, supervisor.takeBack(stray, of: service)
         else { return false }
         found += 1
+        return true
+    }
+
+    /// Whether the program of a monitor that is gone may be there without its environment: between
+    /// fork and exec it looks like the monitor, and within exec like nothing.
+    private func mayBeStarting(_ file: RunFiles.Found) -> Bool {
+        if let pid = RunFiles.monitorPid(file.id) {
+            intents.append(Intent(id: file.id, monitor: pid))
+        } else {
+            let count = looks[file.id, default: 0]
+            guard strays?.hasUnknown == true, count < Recovery.looksMost else { return false }
+            looks[file.id] = count + 1
+            doubtful.append(file)
+        }
+        strays = nil
         return true
     }
 
@@ -163,7 +195,7 @@ package final class Recovery {
     }
 
     private func finishIfDone() {
-        if waiting.isEmpty, intents.isEmpty { release() }
+        if waiting.isEmpty, intents.isEmpty, doubtful.isEmpty { release() }
     }
 }
 
@@ -177,27 +209,26 @@ extension Recovery: MonitorLinkDelegate {
         link.close()
         records.append(RunFiles.Found(id: link.id))
         // Later than the daemon waited for it.
-        if continuation == nil { readRecords() }
+        if continuation == nil {
+            readRecords()
+            schedule()
+        }
         finishIfDone()
     }
 }
 
 extension Recovery: TimerHandler {
     package func timerFired(_ tag: UInt32) {
+        isLooking = false
         look()
         if continuation == nil { readRecords() }
         if reactor.now >= deadline { release() }
         finishIfDone()
-        guard !intents.isEmpty else {
-            if continuation != nil { schedule(after: Recovery.patience) }
-            return
-        }
-        guard reactor.now < giveUp else {
+        if reactor.now >= giveUp {
             for intent in intents { RunFiles.removeAll(intent.id, in: runDirectory) }
             intents = []
-            return
         }
-        schedule(after: continuation == nil ? Recovery.lookSeldom : Recovery.lookOften)
+        schedule()
     }
 
     /// Connects to the monitors that can be found by now and forgets those that have ended.
@@ -210,9 +241,18 @@ extension Recovery: TimerHandler {
             if !lives { records.append(RunFiles.Found(id: intent.id)) }
             return lives
         }
+        records += doubtful
+        doubtful = []
     }
 
-    private func schedule(after pause: Duration) {
+    /// The next look, while somebody waits for one or there is something to look for.
+    private func schedule() {
+        let isThere = !intents.isEmpty || !doubtful.isEmpty
+        guard !isLooking, isThere || continuation != nil else { return }
+        isLooking = true
+        let pause =
+            continuation == nil
+            ? Recovery.lookSeldom : isThere ? Recovery.lookOften : Recovery.patience
         timer = reactor.timers.schedule(at: reactor.now + pause, self)
     }
 

@@ -14,45 +14,35 @@ struct StrayProgram {
     /// GRETL_INCARNATION: the id of its monitor.
     let incarnation: String
 
-    /// The main program of each incarnation that still has one. A monitor makes it the leader of a
-    /// session; what it forked into sessions of their own is younger.
-    static func find() -> [String: StrayProgram] {
-        guard let folder = unsafe opendir("/proc") else { return [:] }
-        defer { unsafe closedir(folder) }
-        var found: [String: StrayProgram] = [:]
-        for _ in 0..<200_000 {
-            guard let entry = unsafe readdir(folder) else { break }
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-                unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
-            }
-            guard let pid = Int32(name), pid > 1, let stray = StrayProgram(pid) else { continue }
-            if let other = found[stray.incarnation], other.startTime <= stray.startTime { continue }
-            found[stray.incarnation] = stray
-        }
-        return found
+    fileprivate enum Look {
+        case program(StrayProgram)
+        /// A session leader that shows no environment: within exec it has none for a moment.
+        case unknown
+        case other
     }
 
-    private init?(_ pid: Int32) {
-        guard let startTime = StrayProgram.leaderStart(pid) else { return nil }
+    fileprivate static func look(at pid: Int32) -> Look {
+        guard let startTime = leaderStart(pid) else { return .other }
+        // Another user's cannot be opened.
+        guard let bytes = read("/proc/\(pid)/environ") else { return .other }
+        guard !bytes.isEmpty else { return .unknown }
         var service: String?
         var incarnation: String?
-        for entry in StrayProgram.read("/proc/\(pid)/environ").split(separator: 0) {
+        for entry in bytes.split(separator: 0) {
             // The first byte first: there are many environments with many entries.
             guard entry.first == UInt8(ascii: "G") else { continue }
             let text = String(decoding: entry, as: UTF8.self)
             if text.hasPrefix("GRETL_NAME=") { service = String(text.dropFirst(11)) }
             if text.hasPrefix("GRETL_INCARNATION=") { incarnation = String(text.dropFirst(18)) }
         }
-        guard let service, let incarnation else { return nil }
-        self.pid = pid
-        self.startTime = startTime
-        self.service = service
-        self.incarnation = incarnation
+        guard let service, let incarnation else { return .other }
+        return .program(
+            StrayProgram(
+                pid: pid, startTime: startTime, service: service, incarnation: incarnation))
     }
-
     /// The start time of a living session leader; nil for every other process.
     static func leaderStart(_ pid: Int32) -> UInt64? {
-        let text = String(decoding: read("/proc/\(pid)/stat"), as: UTF8.self)
+        let text = String(decoding: read("/proc/\(pid)/stat") ?? [], as: UTF8.self)
         guard let end = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: end)...].split(separator: " ")
         guard fields.count > 19, fields[0] != "Z", fields[0] != "X", Int32(fields[3]) == pid
@@ -60,10 +50,10 @@ struct StrayProgram {
         return UInt64(fields[19])
     }
 
-    /// At most 256 KiB of a file; empty when it cannot be read.
-    private static func read(_ path: String) -> ArraySlice<UInt8> {
+    /// At most 256 KiB of a file; nil when it cannot be opened.
+    private static func read(_ path: String) -> ArraySlice<UInt8>? {
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return [] }
+        guard file >= 0 else { return nil }
         defer { close(file) }
         var bytes = [UInt8](repeating: 0, count: 16_384)
         var used = 0
@@ -77,5 +67,38 @@ struct StrayProgram {
             used += count
         }
         return bytes[..<used]
+    }
+}
+
+/// Everything that one look at /proc found.
+struct StrayPrograms {
+    /// The main program of each incarnation that still has one. A monitor makes it the leader of a
+    /// session; what it forked into sessions of their own is younger.
+    private(set) var programs: [String: StrayProgram] = [:]
+    /// Some of our user could not be told.
+    private(set) var hasUnknown = false
+
+    static func find() -> StrayPrograms {
+        var found = StrayPrograms()
+        guard let folder = unsafe opendir("/proc") else { return found }
+        defer { unsafe closedir(folder) }
+        for _ in 0..<200_000 {
+            guard let entry = unsafe readdir(folder) else { break }
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+            }
+            guard let pid = Int32(name), pid > 1 else { continue }
+            switch StrayProgram.look(at: pid) {
+            case .program(let stray): found.keep(stray)
+            case .unknown: found.hasUnknown = true
+            case .other: break
+            }
+        }
+        return found
+    }
+
+    private mutating func keep(_ stray: StrayProgram) {
+        if let other = programs[stray.incarnation], other.startTime <= stray.startTime { return }
+        programs[stray.incarnation] = stray
     }
 }
