@@ -205,6 +205,39 @@ extension CrashTests {
             #expect(try daemon.service("late")["pid"].integer == found.first)
         }
 
+        @Test func `A removal that is cut short by both deaths leaves no program`() throws {
+            let daemon = CrashDaemon()
+            defer { daemon.end() }
+            try daemon.start()
+            try daemon.register(
+                "deaf",
+                "trap '' TERM; (setsid sleep 1000 &); while :; do sleep 0.05; done")
+            try daemon.startService("deaf")
+            #expect(eventually { ProcessTable.tree(daemon.token).count >= 2 })
+            let monitor = try #require(daemon.monitor(of: "deaf"))
+            let port = daemon.port
+            let removal = Worker {
+                _ = try? CrashDaemon.call(port: port, "DELETE", "/v1/services/deaf?grace=20000")
+            }
+            #expect(
+                try eventually {
+                    let service = try daemon.call("GET", "/v1/services/deaf")
+                    return service.status == 404 || service.json["status"].text == "stopping"
+                })
+            daemon.kill9()
+            _ = kill(monitor.pid, SIGKILL)
+            removal.join()
+            #expect(eventually { !ProcessTable.isAlive(monitor.pid) })
+            try daemon.start()
+            // Not answered: it is gone with all it had, or there as before.
+            if try daemon.call("GET", "/v1/services/deaf").status == 404 {
+                #expect(eventually { ProcessTable.tree(daemon.token).isEmpty })
+                #expect(eventually { ProcessTable.names(daemon.runPath).isEmpty })
+            } else {
+                #expect(try daemon.status("deaf") == "running")
+            }
+        }
+
         @Test func `A frozen monitor delays a stop and does not prevent it`() throws {
             let daemon = CrashDaemon()
             defer { daemon.end() }

@@ -127,26 +127,35 @@ extension Supervisor {
 
     /// Takes back a program that lost its monitor and its daemon. False when it has ended.
     func takeBack(_ stray: StrayProgram, of service: Service) -> Bool {
-        let program = ProgramIdentity(
-            pid: stray.pid, startTime: stray.startTime,
-            startedAt: ProcessFacts.startedAt(ticks: stray.startTime))
-        let isStill = { StrayProgram.leaderStart(stray.pid) == stray.startTime }
-        guard take(stray, as: program, isStill, service) else { return false }
+        guard take(stray, service) else { return false }
         Log.shared.warning("a program without its monitor", ["service": service.name])
-        service.program = program
+        service.program = stray.program
         service.live = service.spec
         apply(
             .found(.program(isReady: false), service.spec.plan, holdsSocket: false), to: service)
         return true
     }
 
-    private func take(
-        _ stray: StrayProgram, as program: ProgramIdentity, _ isStill: () -> Bool,
-        _ service: Service
-    ) -> Bool {
+    /// Ends a program that lost its monitor and its daemon, and whose service is no more. False when
+    /// it has ended or nobody can end it.
+    func discard(_ stray: StrayProgram) -> Bool {
+        // What it says in its last moments is nobody's.
+        let adoption = ProgramAdoption(
+            program: stray.program, logPath: "/dev/null", isReady: false)
+        let link = try? MonitorLink.adopt(
+            adoption, id: stray.incarnation, isStill: { stray.isAlive },
+            path: environment.monitorPath, name: stray.service,
+            runDirectory: environment.runDirectory, children: children, on: reactor)
+        guard let link else { return false }
+        discard(link)
+        return true
+    }
+
+    private func take(_ stray: StrayProgram, _ service: Service) -> Bool {
         do throws(SystemError) {
             let link = try MonitorLink.adopt(
-                adoption(of: program, service), id: stray.incarnation, isStill: isStill,
+                adoption(of: stray.program, service), id: stray.incarnation,
+                isStill: { stray.isAlive },
                 path: environment.monitorPath, name: service.name,
                 runDirectory: environment.runDirectory, children: children, on: reactor)
             guard let link else { return false }
@@ -158,7 +167,7 @@ extension Supervisor {
         }
         let path = environment.logPath(of: service.reachable)
         service.orphan = OrphanedProgram.adopt(
-            pid: stray.pid, logPath: path, on: reactor, isStill: isStill,
+            pid: stray.pid, logPath: path, on: reactor, isStill: { stray.isAlive },
             ended: { [weak self, weak service] in
                 guard let self, let service else { return }
                 programVanished(service)

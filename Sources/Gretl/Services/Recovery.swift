@@ -118,7 +118,7 @@ package final class Recovery {
         let facts = RunFiles.facts(file.id, in: runDirectory)
         let name = fields["name"].flatMap(Recovery.decoded) ?? facts?.name
         guard let service = name.flatMap(registry.find) else {
-            return RunFiles.removeAll(file.id, in: runDirectory)
+            return readForgotten(file, hasEnded: Recovery.exit(fields) != nil)
         }
         if let exit = Recovery.exit(fields) {
             take(.exit(exit), of: service, file)
@@ -129,6 +129,18 @@ package final class Recovery {
         } else {
             RunFiles.removeAll(file.id, in: runDirectory)
         }
+    }
+
+    /// Its service was removed, which may have been cut short before all of it had ended.
+    private func readForgotten(_ file: RunFiles.Found, hasEnded: Bool) {
+        if !isNewBoot, !hasEnded {
+            let all = strays ?? StrayPrograms.find()
+            strays = all
+            // Its monitor removes the files.
+            if let stray = all.programs[file.id], supervisor.discard(stray) { return }
+            if mayBeStarting(file) { return }
+        }
+        RunFiles.removeAll(file.id, in: runDirectory)
     }
 
     private func take(

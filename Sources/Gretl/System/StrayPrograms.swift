@@ -3,6 +3,7 @@
 // Recovery before the daemon listens, and only when a monitor is missing.
 
 import Glibc
+import NetCore
 
 /// A program that runs without a monitor.
 struct StrayProgram {
@@ -13,6 +14,14 @@ struct StrayProgram {
     let service: String
     /// GRETL_INCARNATION: the id of its monitor.
     let incarnation: String
+
+    var program: ProgramIdentity {
+        ProgramIdentity(
+            pid: pid, startTime: startTime, startedAt: ProcessFacts.startedAt(ticks: startTime))
+    }
+
+    /// Whether its pid is still its own.
+    var isAlive: Bool { StrayProgram.leaderStart(pid) == startTime }
 
     fileprivate enum Look {
         case program(StrayProgram)
@@ -41,7 +50,7 @@ struct StrayProgram {
                 pid: pid, startTime: startTime, service: service, incarnation: incarnation))
     }
     /// The start time of a living session leader; nil for every other process.
-    static func leaderStart(_ pid: Int32) -> UInt64? {
+    private static func leaderStart(_ pid: Int32) -> UInt64? {
         let text = String(decoding: read("/proc/\(pid)/stat") ?? [], as: UTF8.self)
         guard let end = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: end)...].split(separator: " ")
