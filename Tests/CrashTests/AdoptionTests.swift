@@ -132,8 +132,9 @@ extension CrashTests {
             let daemon = CrashDaemon()
             defer { daemon.end() }
             try daemon.start()
-            try daemon.register("deaf", "trap '' TERM; while :; do sleep 0.05; done")
+            try daemon.register("deaf", "trap '' TERM; echo on; while :; do sleep 0.05; done")
             let pid = try daemon.startService("deaf")
+            #expect(eventually { TextFile.read(daemon.log("deaf")) == "on\n" })
             let port = daemon.port
             let stop = Worker {
                 _ = try? CrashDaemon.call(port: port, "POST", "/v1/services/deaf/stop?grace=600")

@@ -41,10 +41,11 @@ extension CrashTests {
             try daemon.start()
             try daemon.register("alone", "exec sleep 1000")
             let pid = try daemon.startService("alone")
-            _ = kill(try monitor(daemon, "alone").pid, SIGKILL)
-            #expect(eventually { ProcessTable.monitors(runDirectory: daemon.runPath).isEmpty })
             for _ in 0..<2 {
+                let monitor = try monitor(daemon, "alone").pid
                 daemon.kill9()
+                _ = kill(monitor, SIGKILL)
+                #expect(eventually { ProcessTable.monitors(runDirectory: daemon.runPath).isEmpty })
                 try daemon.start()
                 let service = try daemon.service("alone")
                 #expect(service["status"].text == "running")

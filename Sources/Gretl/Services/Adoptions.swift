@@ -136,8 +136,8 @@ extension Supervisor {
         return true
     }
 
-    /// Ends a program that lost its monitor and its daemon, and whose service is no more. False when
-    /// it has ended or nobody can end it.
+    /// Ends a program that lost its monitor and its daemon, and whose service is no more. False
+    /// when it has ended or nobody can end it.
     func discard(_ stray: StrayProgram) -> Bool {
         // What it says in its last moments is nobody's.
         let adoption = ProgramAdoption(
