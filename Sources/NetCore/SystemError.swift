@@ -43,6 +43,11 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
         code == EADDRNOTAVAIL || code == EAFNOSUPPORT
     }
 
+    /// Nobody listens there.
+    package var isRefusal: Bool {
+        code == ECONNREFUSED || code == ENOENT || code == ENOTDIR || code == ENOTSOCK
+    }
+
     package var description: String { "\(operation): \(SystemError.text(code))" }
 
     package static func == (left: SystemError, right: SystemError) -> Bool {

@@ -163,7 +163,7 @@ struct CommandLineChangeTests {
         #expect(run.code == 3)
         #expect(
             run.errors == "gr: no daemon answers at http://127.0.0.1:1: Connection refused\n"
-                + "hint: start it with: gr serve\n")
+                + "hint: start it with: gr daemon start\n")
         let json = CommandRun.gr(["ls", "--json"], environment: ["GRETL_DAEMON": "127.0.0.1:1"])
         #expect(json.code == 3 && json.errors == "")
         #expect(json.output.hasPrefix(#"{"code":"daemon_unreachable","message":"no daemon"#))

@@ -144,7 +144,7 @@ struct CommandLineWordsTests {
         #expect(stopped.code == 3)
         #expect(
             stopped.errors == "gr: no daemon runs with the folder \(folder.path)\n"
-                + "hint: start it with: gr serve --home \(folder.path)\n")
+                + "hint: start it with: gr daemon start --home \(folder.path)\n")
         folder.write("http://192.0.2.1:80\n")
         #expect(CommandRun.gr(["health", "--home", folder.path]).code == 1)
         folder.write("\u{1B}]0;\u{7}x\n")

@@ -166,6 +166,7 @@ struct LaterTests {
 @ReactorActor
 private final class AsyncApplication: HTTPApplication {
     func mark(local: SocketAddress, peer: SocketAddress) -> UInt8 { 0 }
+    func mark(user: UInt32?) -> UInt8 { 0 }
     func admit(_ exchange: Exchange) -> Bool { true }
     func answer(to refusal: HTTPRefusal) -> Response { Response(status: refusal.status, body: []) }
 

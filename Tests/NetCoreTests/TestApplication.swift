@@ -36,6 +36,7 @@ final class TestApplication: HTTPApplication {
     static let large = [UInt8](repeating: 0x78, count: 1 << 20)
 
     func mark(local: SocketAddress, peer: SocketAddress) -> UInt8 { 0 }
+    func mark(user: UInt32?) -> UInt8 { 0 }
 
     func admit(_ exchange: Exchange) -> Bool {
         let outcome = exchange.withHead {

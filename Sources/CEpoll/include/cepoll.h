@@ -96,6 +96,10 @@ int cepoll_peer_address(int descriptor, struct cepoll_address *address);
 /// The pending error of a socket (SO_ERROR) as a negative errno, 0 when there is none.
 int cepoll_socket_error(int descriptor);
 int cepoll_set_nodelay(int descriptor);
+/// Who made the other end of a connected Unix socket, or began to listen there.
+int cepoll_peer_user(int descriptor, uint32_t *uid);
+/// An O_PATH descriptor of a folder, for paths through /proc/self/fd.
+int cepoll_open_folder(const char *path);
 /// Makes the next close send RST instead of FIN.
 int cepoll_set_reset_on_close(int descriptor);
 int cepoll_socketpair(int type, int descriptors[2]);

@@ -31,12 +31,28 @@ struct CommandContext: Sendable {
 
     /// Finds the daemon. Nothing is sent yet.
     func client() throws(CommandFailure) -> DaemonClient {
-        let home = DaemonAddress.home(
-            option: invocation.value("home"), environment: environment)
-        let address = try DaemonAddress.find(
-            option: invocation.value("address"), home: home, environment: environment)
-        return DaemonClient(
-            address: address, token: clientToken(home: home, environment: environment))
+        let place = try daemonPlace()
+        var client = DaemonClient(
+            place: place, token: clientToken(home: place.home, environment: environment))
+        if invocation.command.startsDaemon, place.isHome, let home = place.home,
+            let launch = io.launchDaemon, (environment["GR_NO_AUTOSTART"] ?? "").isEmpty
+        {
+            client.start = { () throws(CommandFailure) in
+                let pid = try launch(home.path, [], environment)
+                if let pid, io.errorsAreTerminal { warn("started the daemon, pid \(pid)") }
+            }
+        }
+        let notice = VersionNotice { self.warn($0) }
+        if !isQuiet { client.noteServer = notice.note }
+        return client
+    }
+
+    /// Where the daemon is by the options and the environment.
+    func daemonPlace() throws(CommandFailure) -> DaemonPlace {
+        try DaemonPlace(
+            option: invocation.value("address"),
+            home: DaemonAddress.home(option: invocation.value("home"), environment: environment),
+            environment: environment)
     }
 
     // MARK: Output

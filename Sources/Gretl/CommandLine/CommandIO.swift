@@ -17,8 +17,15 @@ package struct CommandIO: Sendable {
     package var directory: String?
     /// Seconds since 1970.
     package var wallSeconds: @Sendable () -> Int64
+    /// Starts the daemon of a home folder in the background, with words for `serve`, and returns
+    /// once it answers: its pid, or nil when it ran already. Nil where nothing may be started.
+    package var launchDaemon: Launch?
     /// Runs the daemon with the words behind `serve`, until it ends.
     package var serve: @Sendable ([String]) -> Int32
+
+    /// Home folder, words for `serve`, environment of the caller.
+    package typealias Launch =
+        @Sendable (String, [String], [String: String]) throws(CommandFailure) -> Int32?
 
     package init(
         writeOutput: @escaping @Sendable ([UInt8]) -> Void,
@@ -41,6 +48,9 @@ package struct CommandIO: Sendable {
         io.outputIsTerminal = Terminal.isTerminal(Terminal.output)
         io.errorsAreTerminal = Terminal.isTerminal(Terminal.errors)
         io.columns = io.outputIsTerminal ? Terminal.columns(Terminal.output) : nil
+        io.launchDaemon = { (home, words, environment) throws(CommandFailure) in
+            try DaemonStart.run(home: home, words: words, environment: environment)
+        }
         io.directory = Terminal.currentDirectory()
         return io
     }

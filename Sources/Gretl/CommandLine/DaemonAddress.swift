@@ -71,10 +71,10 @@ package struct DaemonAddress: Sendable, Equatable {
         return Home(path: user + "/.gr", isChosen: false)
     }
 
-    /// Decides where the daemon is.
-    static func find(
-        option: String?, home: Home?, environment: [String: String]
-    ) throws(CommandFailure) -> DaemonAddress {
+    /// The address that somebody gave; nil when nobody did.
+    static func given(
+        option: String?, environment: [String: String]
+    ) throws(CommandFailure) -> DaemonAddress? {
         if let option {
             guard let address = DaemonAddress(option) else {
                 throw .usage(
@@ -85,7 +85,11 @@ package struct DaemonAddress: Sendable, Equatable {
         if let variable = environment["GRETL_DAEMON"], !variable.isEmpty {
             return try local(variable, from: "GRETL_DAEMON")
         }
-        guard let home else { return standard }
+        return nil
+    }
+
+    /// The address that the daemon of a home folder left there, or the default.
+    static func find(_ home: Home) throws(CommandFailure) -> DaemonAddress {
         let path = home.path + "/address"
         let text = firstLine(Terminal.contents(of: path) ?? [])
         if !text.isEmpty { return try local(text, from: path) }
@@ -94,7 +98,7 @@ package struct DaemonAddress: Sendable, Equatable {
             throw CommandFailure(
                 exit: .unreachable, code: "daemon_unreachable",
                 message: "no daemon runs with the folder \(home.path)",
-                hint: "start it with: gr serve --home \(ShellQuoting.quoted(home.path))")
+                hint: "start it with: gr daemon start --home \(ShellQuoting.quoted(home.path))")
         }
         return standard
     }

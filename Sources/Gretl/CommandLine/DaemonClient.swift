@@ -1,40 +1,91 @@
 // The API as the commands call it: one request, its body or a failure with an exit code.
 //
 // Everything that can go wrong between here and the daemon is put into words in this file. It keeps
-// no connection: a command makes one or two requests and ends.
+// no connection: a command makes one or two requests and ends. A daemon that is not there is
+// started when the command wants one; nothing was sent then, so the request is made again.
 
 internal import FoundationEssentials
 internal import NetCore
 
 /// A client of one daemon.
 struct DaemonClient: Sendable {
-    let address: DaemonAddress
+    let place: DaemonPlace
     let token: String?
+    /// Starts the daemon of the home folder; nil when that is not wanted.
+    var start: (@Sendable () throws(CommandFailure) -> Void)?
+    /// Told what the daemon's answers say of its version.
+    var noteServer: @Sendable (String) -> Void = { _ in }
+
+    /// Where it is reached over TCP, for output.
+    var address: DaemonAddress { place.shown }
 
     /// Sends a request and gives the body of a 2xx answer.
     func call(
         _ method: String, _ target: String, body: [UInt8]? = nil,
         within timeout: Duration = .seconds(10)
     ) throws(CommandFailure) -> [UInt8] {
-        var call = BlockingCall(
-            host: address.host, port: address.port, method: method, target: target)
-        call.headers = [
-            (name: "User-Agent", value: "gr/\(Version.text)"),
-            (name: "Accept", value: "application/json"), (name: "X-Gretl", value: "1"),
-        ]
-        if let token { call.headers.append((name: "Authorization", value: "Bearer \(token)")) }
+        var call = request(method, target, accepting: "application/json")
         if body != nil { call.headers.append((name: "Content-Type", value: "application/json")) }
         call.body = body
         call.answerTimeout = timeout
-        call.ownersOnly = true
-        let answer: BlockingCall.Answer
-        do {
-            answer = try call.perform()
-        } catch {
-            throw failure(error)
-        }
+        let answer = try reach(call) { (call) throws(BlockingCall.Failure) in try call.perform() }
+        if let server = answer.server { noteServer(server) }
         guard (200..<300).contains(answer.status) else { throw failure(answer) }
         return answer.body
+    }
+
+    /// A request with the fields of every request, for ``reach(_:_:)``.
+    func request(_ method: String, _ target: String, accepting: String) -> BlockingCall {
+        var call = BlockingCall(host: "localhost", port: 0, method: method, target: target)
+        call.headers = [
+            (name: "User-Agent", value: "gr/\(Version.text)"),
+            (name: "Accept", value: accepting), (name: "X-Gretl", value: "1"),
+        ]
+        if let token { call.headers.append((name: "Authorization", value: "Bearer \(token)")) }
+        call.ownersOnly = true
+        return call
+    }
+
+    /// Does `operation` with `call` at the first door where somebody answers.
+    func reach<Value>(
+        _ call: BlockingCall,
+        _ operation: (BlockingCall) throws(BlockingCall.Failure) -> Value
+    ) throws(CommandFailure) -> Value {
+        switch try knock(call, operation) {
+        case .success(let value): return value
+        case .failure(let nobody):
+            guard let start else { throw nobody }
+            try start()
+            return try knock(call, operation).get()
+        }
+    }
+
+    /// Tries the doors; a failure in the result is that nobody is at any.
+    private func knock<Value>(
+        _ call: BlockingCall,
+        _ operation: (BlockingCall) throws(BlockingCall.Failure) -> Value
+    ) throws(CommandFailure) -> Result<Value, CommandFailure> {
+        var call = call
+        if let socket = place.socket {
+            call.socketPath = socket
+            do throws(BlockingCall.Failure) { return .success(try operation(call)) } catch {
+                guard case .unreachable = error else { throw failure(error, at: socket) }
+            }
+            call.socketPath = nil
+        }
+        let address: DaemonAddress
+        do throws(CommandFailure) { address = try place.address() } catch {
+            guard error.code == "daemon_unreachable" else { throw error }
+            return .failure(error)
+        }
+        guard !place.isDeserted else { return .failure(nobody(at: address.url, "it has ended")) }
+        call.host = address.host
+        call.port = address.port
+        do throws(BlockingCall.Failure) { return .success(try operation(call)) } catch {
+            let failure = failure(error, at: address.url)
+            guard case .unreachable(let error) = error, error.isRefusal else { throw failure }
+            return .failure(failure)
+        }
     }
 
     /// A body as a value.
@@ -93,26 +144,28 @@ struct DaemonClient: Sendable {
             message: envelope.message, hint: envelope.hint, body: answer.body)
     }
 
-    private func failure(_ failure: BlockingCall.Failure) -> CommandFailure {
-        func unreachable(_ message: String, _ hint: String) -> CommandFailure {
-            CommandFailure(
-                exit: .unreachable, code: "daemon_unreachable", message: message, hint: hint)
-        }
+    private func unreachable(_ message: String, _ hint: String) -> CommandFailure {
+        CommandFailure(
+            exit: .unreachable, code: "daemon_unreachable", message: message, hint: hint)
+    }
+
+    private func nobody(at door: String, _ reason: String) -> CommandFailure {
+        unreachable("no daemon answers at \(door): \(reason)", "start it with: gr daemon start")
+    }
+
+    private func failure(_ failure: BlockingCall.Failure, at door: String) -> CommandFailure {
         switch failure {
-        case .unreachable(let error):
-            let reason = SystemError.text(error.code)
-            return unreachable(
-                "no daemon answers at \(address.url): \(reason)", "start it with: gr serve")
+        case .unreachable(let error): return nobody(at: door, SystemError.text(error.code))
         case .closedEarly:
             return unreachable(
-                "the daemon at \(address.url) ended the connection", "ask it: gr health")
+                "the daemon at \(door) ended the connection", "ask it: gr health")
         case .malformed:
             return unreachable(
-                "what answers at \(address.url) does not speak HTTP",
+                "what answers at \(door) does not speak HTTP",
                 "another program has the port; see: gr help serve, --listen")
         case .notNumeric:
             return .usage(
-                "'\(address.host)' is no numeric address", hint: "names are not looked up")
+                "'\(door)' is no numeric address", hint: "names are not looked up")
         case .unsendable:
             return CommandFailure(
                 exit: .failure, code: "invalid_token",
@@ -120,17 +173,17 @@ struct DaemonClient: Sendable {
                 hint: "see GR_AUTH_TOKEN and auth.token")
         case .timedOut:
             return unreachable(
-                "the daemon at \(address.url) did not answer in time",
+                "the daemon at \(door) did not answer in time",
                 "it may be stopped or very busy; see its log")
         case .foreignServer(let uid):
             return CommandFailure(
                 exit: .notAllowed, code: "foreign_server",
-                message: "what listens at \(address.url) belongs to another user (uid \(uid))",
-                hint: "nothing was sent; start your own daemon with: gr serve")
+                message: "what listens at \(door) belongs to another user (uid \(uid))",
+                hint: "nothing was sent; start your own daemon with: gr daemon start")
         case .tooLarge:
             return CommandFailure(
                 exit: .failure, code: "unexpected_answer",
-                message: "the answer of \(address.url) is too large", hint: nil)
+                message: "the answer of \(door) is too large", hint: nil)
         }
     }
 }

@@ -47,7 +47,7 @@ package enum ExitCode: Int32, Sendable, CaseIterable {
 }
 
 /// Why a command failed, in the form of the API's error answers.
-struct CommandFailure: Error {
+package struct CommandFailure: Error {
     var exit: ExitCode
     var code: String
     var message: String

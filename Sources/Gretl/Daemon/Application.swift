@@ -9,7 +9,7 @@ package import NetCore
 package final class Application: HTTPApplication {
     /// Headers of every answer: nothing here is cached, framed, or read by other origins.
     package nonisolated static let commonHeaders =
-        "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+        "Server: gr/\(Version.text)\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
         + "Cross-Origin-Resource-Policy: same-origin\r\n"
         + "Content-Security-Policy: frame-ancestors 'none'\r\nVary: Origin\r\n"
 
@@ -35,6 +35,11 @@ package final class Application: HTTPApplication {
             owner.uid == uid || owner.uid == 0
         else { return Gate.Peer.foreign }
         return Gate.Peer.ours
+    }
+
+    package func mark(user: UInt32?) -> UInt8 {
+        guard owners != nil, user != uid, user != 0 else { return Gate.Peer.ours }
+        return Gate.Peer.foreign
     }
 
     package func admit(_ exchange: Exchange) -> Bool {

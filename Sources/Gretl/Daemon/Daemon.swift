@@ -65,6 +65,7 @@ package final class Daemon {
         do throws(FileError) {
             home = try HomeFolder(path: try HomeFolder.locate(option: options.home))
             lock = try home.lock()
+            if options.isDetached { ProcessSetup.detach() }
         } catch { throw StartFailure(message: error.description) }
         do throws(ConfigurationError) {
             configuration = try Configuration.load(path: home.configurationPath)
@@ -205,6 +206,7 @@ package final class Daemon {
         self.server = server
         let addresses = try bind(server)
         let client = try bindClientPort(server)
+        try openDoor(server)
         registry.daemonPorts = Set((addresses + [client].compactMap { $0 }).map { Int($0.port) })
         let urls = addresses.map { "http://\($0.description)" }
         supervisor.environment.daemonURL = urls.first ?? ""
@@ -213,8 +215,19 @@ package final class Daemon {
         }
         reactor.forgetLongestTurn()
         reactor.measuresCPU = Terminal.environment()["GR_MEASURE_TURNS"] == "1"
-        for url in urls { ProcessFacts.printLine("listening on \(url)") }
+        for url in urls + [home.socketPath] { ProcessFacts.printLine("listening on \(url)") }
         if let client { ProcessFacts.printLine("listening on http://\(client) (sdk_port)") }
+    }
+
+    /// The socket in the home folder: the same routes behind the same gate, for `gr`.
+    private func openDoor(_ server: HTTPServer) throws(StartFailure) {
+        do throws(FileError) {
+            try home.clearSocket()
+            do throws(SystemError) { try server.listen(at: home.socketPath) } catch {
+                throw FileError(home.socketPath, .other, "cannot listen there: \(error)")
+            }
+            try home.restrictSocket()
+        } catch { throw StartFailure(message: error.description) }
     }
 
     private func openEvents(
@@ -377,6 +390,7 @@ package final class Daemon {
         events?.close()
         await database?.close()
         try? home.removeAddress()
+        try? home.removeFile(HomeFolder.socketName)
         background.stop()
         reactor.stop()
     }

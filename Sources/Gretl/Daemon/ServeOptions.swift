@@ -6,6 +6,9 @@ package struct ServeOptions: Equatable, Sendable {
     /// Replaces what config.toml says.
     package var listen: [ListenAddress] = []
 
+    /// Leaves the caller's session: the daemon of `gr daemon start`.
+    package var isDetached = false
+
     /// Address and port to listen on; port 0 lets the kernel choose.
     package struct ListenAddress: Equatable, Sendable {
         package var host: String
@@ -34,6 +37,10 @@ package struct ServeOptions: Equatable, Sendable {
         var options = ServeOptions()
         var rest = words[...]
         while let word = rest.popFirst() {
+            if word == "--detached" {
+                options.isDetached = true
+                continue
+            }
             let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
             let name = parts.first ?? word
             guard name == "--home" || name == "--listen" else {

@@ -32,6 +32,14 @@ package final class DaemonLock: Sendable {
         return storedPID(file)
     }
 
+    /// Whether a daemon held the lock at `path` and none does now.
+    package static func isAbandoned(path: String) -> Bool {
+        let file = unsafe open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { _ = close(file) }
+        return flock(file, LOCK_SH | LOCK_NB) == 0
+    }
+
     private static func lock(_ file: Int32, _ path: String) throws(FileError) {
         guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
             guard errno == EWOULDBLOCK else { throw .failed("lock", path, errno) }

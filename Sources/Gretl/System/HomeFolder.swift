@@ -20,9 +20,15 @@ package final class HomeFolder: Sendable {
     package var eventsPath: String { "\(path)/events.log" }
     package var configurationPath: String { "\(path)/config.toml" }
     package var lockPath: String { "\(path)/\(Self.lockName)" }
+    package var socketPath: String { "\(path)/\(Self.socketName)" }
 
     package static let addressName = "address"
     package static let lockName = "daemon.lock"
+    package static let socketName = "daemon.sock"
+    /// Held by who starts a daemon in the background.
+    package static let startLockName = "start.lock"
+    /// Where a daemon in the background logs to.
+    package static let logName = "daemon.log"
 
     /// Where the home folder is: `option` (--home), else GR_HOME, else `.gr` in the user's own
     /// folder. Absolute; nothing is created.
@@ -53,14 +59,7 @@ package final class HomeFolder: Sendable {
     /// Opens the folder at an absolute path, creating what is missing, and sets the umask to 077.
     package init(path wanted: String) throws(FileError) {
         inheritedUmask = ProcessUmask.restrict()
-        try Self.makeFolders(wanted)
-        guard let resolved = unsafe realpath(wanted, nil) else {
-            throw .failed("resolve", wanted, errno)
-        }
-        // realpath allocated it for us.
-        defer { unsafe free(resolved) }
-        let path = unsafe String(cString: resolved)
-        try Self.check(path)
+        let path = try Self.prepare(wanted)
         self.path = path
         for name in ["run", "logs"] {
             try Self.make("\(path)/\(name)")
@@ -75,12 +74,48 @@ package final class HomeFolder: Sendable {
 
     deinit { _ = close(runFolder) }
 
+    /// Creates what is missing of the folder at an absolute path and refuses one that is not safe;
+    /// the answer is its path without symbolic links. Leaves the umask alone.
+    package static func prepare(_ wanted: String) throws(FileError) -> String {
+        try makeFolders(wanted)
+        guard let resolved = unsafe realpath(wanted, nil) else {
+            throw .failed("resolve", wanted, errno)
+        }
+        // realpath allocated it for us.
+        defer { unsafe free(resolved) }
+        let path = unsafe String(cString: resolved)
+        try check(path)
+        return path
+    }
+
     /// Takes the lock that makes this the only daemon of the folder.
     package func lock() throws(FileError) -> DaemonLock { try DaemonLock(path: lockPath) }
 
     /// Tells clients where the daemon listens: one URL a line.
     package func writeAddress(_ urls: [String]) throws(FileError) {
         try writePrivateFile(Self.addressName, Array((urls.joined(separator: "\n") + "\n").utf8))
+    }
+
+    /// Removes the socket that a killed daemon left. Only for who holds the lock.
+    package func clearSocket() throws(FileError) {
+        do throws(FileError) {
+            let facts = try PrivateFile.facts(of: socketPath)
+            guard facts.isSocket, facts.owner == geteuid() else {
+                throw FileError(
+                    socketPath, .unsafe, "is in the way of the daemon's socket; move it")
+            }
+        } catch {
+            if error.reason == .missing { return }
+            throw error
+        }
+        try removeFile(Self.socketName)
+    }
+
+    /// Takes away what the umask left to give away. Nobody else can have entered the folder.
+    package func restrictSocket() throws(FileError) {
+        guard unsafe chmod(socketPath, 0o600) == 0 else {
+            throw .failed("set its mode", socketPath, errno)
+        }
     }
 
     package func removeAddress() throws(FileError) { try removeFile(Self.addressName) }

@@ -14,6 +14,7 @@ package enum PrivateFile {
         var size: Int64
         var isFolder: Bool { mode & S_IFMT == S_IFDIR }
         var isRegular: Bool { mode & S_IFMT == S_IFREG }
+        var isSocket: Bool { mode & S_IFMT == S_IFSOCK }
         var isLink: Bool { mode & S_IFMT == S_IFLNK }
         var othersMayWrite: Bool { mode & 0o022 != 0 }
         var othersMayRead: Bool { mode & 0o044 != 0 }

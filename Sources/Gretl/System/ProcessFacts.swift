@@ -4,13 +4,20 @@ import Glibc
 
 /// Facts about this process.
 package enum ProcessFacts {
-    /// The folder this program was started from.
-    package static func executableFolder() -> String {
+    /// The program of this process; where a new one took its place, that one.
+    package static func executable() -> String {
         var bytes = [CChar](repeating: 0, count: 4_096)
+        // The kernel writes at most the count given.
         let count = unsafe readlink("/proc/self/exe", &bytes, bytes.count - 1)
-        guard count > 0 else { return "." }
+        guard count > 0 else { return "./gr" }
         let path = String(
             decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return path.hasSuffix(" (deleted)") ? String(path.dropLast(10)) : path
+    }
+
+    /// The folder this program was started from.
+    package static func executableFolder() -> String {
+        let path = executable()
         return path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     }
 

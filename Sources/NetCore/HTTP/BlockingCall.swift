@@ -1,4 +1,4 @@
-// One blocking HTTP/1.1 request over TCP: what the command line sends to the daemon.
+// One blocking HTTP/1.1 request over TCP or a Unix socket: what the command line sends to the daemon.
 //
 // Only the client commands call it, in a process without a reactor; the daemon must never, because
 // it would stop the loop. It looks no name up, follows no redirect and waits by poll(2) until its
@@ -13,6 +13,8 @@ package struct BlockingCall: Sendable {
     /// A numeric address without brackets, or `localhost` (127.0.0.1, then ::1).
     package var host: String
     package var port: UInt16
+    /// Connects to the socket file there instead; its owner is checked always.
+    package var socketPath: String?
     /// In capitals.
     package var method: String
     /// Path and query in origin form, percent-encoded by the caller.
@@ -39,10 +41,13 @@ package struct BlockingCall: Sendable {
     package struct Answer: Sendable, Equatable {
         package var status: Int
         package var body: [UInt8]
+        /// What the Server field says; nil without one.
+        package var server: String?
 
-        package init(status: Int, body: [UInt8]) {
+        package init(status: Int, body: [UInt8], server: String? = nil) {
             self.status = status
             self.body = body
+            self.server = server
         }
     }
 
@@ -76,7 +81,6 @@ package struct BlockingCall: Sendable {
     package func perform() throws(Failure) -> Answer {
         let request = try rendered()
         let socket = try connected()
-        if ownersOnly { try Self.checkOwner(of: socket.number) }
         let deadline = SystemTime.shared.now() + answerTimeout
         try Self.send(request, to: socket.number, until: deadline)
         var reader = AnswerReader(isHead: method == "HEAD")
@@ -90,7 +94,10 @@ package struct BlockingCall: Sendable {
     // MARK: Request
 
     private func rendered() throws(Failure) -> [UInt8] {
-        let authority = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        // Whoever has the socket file means this machine.
+        let authority =
+            socketPath != nil
+            ? "localhost" : host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         var lines = "\(method) \(target) HTTP/1.1\r\nHost: \(authority)\r\nConnection: close\r\n"
         let words = [method, target, host] + headers.map { $0.name }
         guard words.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } }),
@@ -103,7 +110,18 @@ package struct BlockingCall: Sendable {
 
     // MARK: Socket
 
+    /// A connection to a server that may be sent something.
     private func connected() throws(Failure) -> Descriptor {
+        if let socketPath {
+            let deadline = SystemTime.shared.now() + connectTimeout
+            return try Self.connected(toFile: socketPath, until: deadline)
+        }
+        let socket = try reached()
+        if ownersOnly { try Self.checkOwner(of: socket.number) }
+        return socket
+    }
+
+    private func reached() throws(Failure) -> Descriptor {
         let candidates = host == "localhost" ? ["127.0.0.1", "::1"] : [host]
         var refusal = Failure.notNumeric
         for candidate in candidates {
@@ -206,6 +224,7 @@ package struct BlockingCall: Sendable {
         private var scan = HeadScan()
         private var interim = 0
         private var status = 0
+        private var server: String?
         private var framing: ResponseFraming?
         private var decoder = ChunkedDecoder(bodyMost: bodyMost)
         private var body: [UInt8] = []
@@ -236,6 +255,7 @@ package struct BlockingCall: Sendable {
             case .incomplete: return false
             case .invalid(let failure): throw .malformed(failure)
             case .complete(let length):
+                server = Self.server(of: head, in: pending)
                 pending.removeFirst(min(length, pending.count))
                 scan = HeadScan()
                 guard head.status >= 200 else {
@@ -251,21 +271,35 @@ package struct BlockingCall: Sendable {
             }
         }
 
+        private static func server(of head: borrowing ResponseHead, in bytes: [UInt8]) -> String? {
+            for index in 0..<head.fieldCount {
+                let (name, value) = head.field(index)
+                let text = String(decoding: bytes[name.lower..<name.end], as: UTF8.self)
+                guard text.lowercased() == "server" else { continue }
+                return String(decoding: bytes[value.lower..<value.end], as: UTF8.self)
+            }
+            return nil
+        }
+
         private mutating func readBody(isEnded: Bool) throws(Failure) -> Answer? {
             switch framing {
             case .chunked: return try readChunks(isEnded: isEnded)
             case .length(let length):
                 guard length <= bodyMost else { throw .tooLarge }
                 guard pending.count < length else {
-                    return Answer(status: status, body: Array(pending.prefix(length)))
+                    return answer(Array(pending.prefix(length)))
                 }
             case .untilClose:
                 guard pending.count <= bodyMost else { throw .tooLarge }
-                if isEnded { return Answer(status: status, body: pending) }
-            case .some(.none), nil: return Answer(status: status, body: [])
+                if isEnded { return answer(pending) }
+            case .some(.none), nil: return answer([])
             }
             if isEnded { throw .closedEarly }
             return nil
+        }
+
+        private func answer(_ body: [UInt8]) -> Answer {
+            Answer(status: status, body: body, server: server)
         }
 
         private mutating func readChunks(isEnded: Bool) throws(Failure) -> Answer? {
@@ -281,7 +315,7 @@ package struct BlockingCall: Sendable {
                     pending.removeAll(keepingCapacity: true)
                     if isEnded { throw .closedEarly }
                     return nil
-                case .end: return Answer(status: status, body: body)
+                case .end: return answer(body)
                 case .invalid(let failure):
                     throw failure.reason == .bodyTooLarge ? .tooLarge : .malformed(failure)
                 }

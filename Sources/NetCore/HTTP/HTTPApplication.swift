@@ -33,6 +33,9 @@ package protocol HTTPApplication: AnyObject {
     func answer(toRoute route: Int, parameter: Span<UInt8>) -> PreparedAnswer?
     /// A mark for a new connection, kept as `Exchange.connectionMark`.
     func mark(local: SocketAddress, peer: SocketAddress) -> UInt8
+    /// The same for a connection over a Unix socket; `user` made it, nil when the kernel does not
+    /// say.
+    func mark(user: UInt32?) -> UInt8
 }
 
 extension HTTPApplication {

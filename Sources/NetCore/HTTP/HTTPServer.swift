@@ -79,6 +79,13 @@ package final class HTTPServer {
         return listener.address
     }
 
+    /// Listens on a Unix socket too. The file at `path` is made here; its folder has to be there.
+    package func listen(at path: String) throws(SystemError) {
+        let file = try SocketFile(path)
+        try listen(file.address)
+        withExtendedLifetime(file) {}
+    }
+
     private final class AddressBox { var address: SocketAddress? }
 
     private func accept(_ descriptor: Int32, local: SocketAddress, peer: SocketAddress) {
@@ -89,7 +96,10 @@ package final class HTTPServer {
             Descriptor.close(descriptor)
             return
         }
-        let mark = application.mark(local: local, peer: peer)
+        let mark =
+            local.isUnix
+            ? application.mark(user: SocketFile.peerUser(of: descriptor))
+            : application.mark(local: local, peer: peer)
         HTTPConnection.open(descriptor, on: self, mark: mark)
     }
 

@@ -89,15 +89,15 @@ package final class ChildProcesses {
 
     /// How a followed program ended; nil while it lives, or when it was never ours to reap.
     package func ending(ofFollowed pid: Int32) -> Ending? { followed[pid] ?? nil }
+}
 
-    /// Calls `body` with a NULL-terminated array of C strings that live until it returns.
-    private func withCStrings<Value>(
-        _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Value
-    ) -> Value {
-        let copies = unsafe strings.map { unsafe strdup($0) }
-        defer { unsafe copies.forEach { unsafe free($0) } }
-        var pointers = unsafe copies.map { unsafe UnsafePointer($0) }
-        unsafe pointers.append(nil)
-        return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
-    }
+/// Calls `body` with a NULL-terminated array of C strings that live until it returns.
+func withCStrings<Value>(
+    _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Value
+) -> Value {
+    let copies = unsafe strings.map { unsafe strdup($0) }
+    defer { unsafe copies.forEach { unsafe free($0) } }
+    var pointers = unsafe copies.map { unsafe UnsafePointer($0) }
+    unsafe pointers.append(nil)
+    return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
 }

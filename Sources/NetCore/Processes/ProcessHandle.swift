@@ -34,6 +34,13 @@ package final class ProcessHandle: Sendable {
         return unsafe poll(&entry, 1, 0) > 0
     }
 
+    /// Waits for its end; false when it did not come in time, or a signal came.
+    package func ends(within milliseconds: Int32) -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        // One entry, as the count says.
+        return unsafe poll(&entry, 1, milliseconds) > 0
+    }
+
     /// TERM, which a program can answer in its own way.
     package func terminate() { _ = cepoll_pidfd_signal(descriptor, SIGTERM) }
 

@@ -1,6 +1,7 @@
 // What a long-lived process sets for itself once, before it starts threads or children.
 
 internal import CEpoll
+import Glibc
 
 /// Settings of this process.
 package enum ProcessSetup {
@@ -12,6 +13,14 @@ package enum ProcessSetup {
 
     /// Programs whose monitor is killed become children of this process, not of init.
     package static func adoptOrphans() { _ = cepoll_become_subreaper() }
+
+    /// Leaves the caller's session and folder: a terminal that closes and a file system that is
+    /// unmounted do not concern this process. Fails where it leads a group already: no need then.
+    package static func detach() {
+        _ = setsid()
+        // The path is a constant.
+        _ = unsafe chdir("/")
+    }
 
     /// Raises the soft descriptor limit to the hard one; the answer is what children get back, and
     /// what is allowed now.

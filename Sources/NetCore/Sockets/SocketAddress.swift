@@ -26,6 +26,7 @@ package struct SocketAddress: Sendable {
     }
 
     package var isIPv6: Bool { unsafe withRaw { unsafe cepoll_address_family($0) == AF_INET6 } }
+    package var isUnix: Bool { unsafe withRaw { unsafe cepoll_address_family($0) == AF_UNIX } }
     package var port: UInt16 { unsafe withRaw { unsafe UInt16(clamping: cepoll_address_port($0)) } }
 
     /// The numeric address without port: `127.0.0.1`, `::1`.

@@ -58,6 +58,8 @@ struct CommandSpec: Sendable {
     var takesCommand = false
     /// Whether the daemon reads the words itself.
     var isForwarded = false
+    /// Whether a daemon that does not run is started for it.
+    var startsDaemon = true
     let run: @Sendable (CommandContext) throws(CommandFailure) -> ExitCode
 
     /// `gr add NAME [options]`

@@ -10,7 +10,9 @@ extension CommandTable {
         options: [
             OptionSpec(
                 name: "listen", value: "ADDR:PORT",
-                summary: "listen there; default 127.0.0.1:11611 and [::1]:11611", repeats: true)
+                summary: "listen there; default 127.0.0.1:11611 and [::1]:11611", repeats: true),
+            OptionSpec(
+                name: "detached", summary: "leave the session and folder of the caller"),
         ],
         examples: [
             Example(line: "gr serve", summary: "with the folder ~/.gr"),
@@ -25,17 +27,17 @@ extension CommandTable {
         examples: [
             Example(line: "gr daemon status || gr serve", summary: "run it here if it does not")
         ],
-        run: QueryCommands.health)
+        startsDaemon: false, run: QueryCommands.health)
 
     static let health = CommandSpec(
         name: "health", summary: "Ask whether the daemon answers",
         examples: [Example(line: "gr health -q || gr serve", summary: "start it if it does not")],
-        run: QueryCommands.health)
+        startsDaemon: false, run: QueryCommands.health)
 
     static let version = CommandSpec(
         name: "version", summary: "Show the versions of gr and of the daemon",
         examples: [Example(line: "gr version -q", summary: "only the number")],
-        run: QueryCommands.version)
+        startsDaemon: false, run: QueryCommands.version)
 
     static let help = CommandSpec(
         name: "help", summary: "Show help for a command",
