@@ -21,11 +21,24 @@ final class WireClient {
     private(set) var descriptor: Int32
     private var received: [UInt8] = []
 
-    init(port: UInt16, host: String = "127.0.0.1") throws {
+    convenience init(port: UInt16, host: String = "127.0.0.1") throws {
         var address = cepoll_address()
         guard unsafe cepoll_address_parse(&address, host, port) == 0 else {
             throw WireError.noConnection(EINVAL)
         }
+        try self.init(&address)
+    }
+
+    /// To a Unix socket whose path is short.
+    convenience init(path: String) throws {
+        var address = cepoll_address()
+        guard unsafe cepoll_address_unix(&address, path) == 0 else {
+            throw WireError.noConnection(ENAMETOOLONG)
+        }
+        try self.init(&address)
+    }
+
+    private init(_ address: inout cepoll_address) throws {
         var made: Int32 = -1
         let result = unsafe cepoll_connect(&address, Int32(SOCK_STREAM.rawValue), &made)
         guard result == 0 || result == -EINPROGRESS else { throw WireError.noConnection(-result) }

@@ -29,6 +29,8 @@ package final class Daemon {
     private var server: HTTPServer?
     /// The soft limit of open descriptors.
     private let descriptorsMost: Int
+    /// Whether the socket file in the home folder is ours.
+    private var hasSocket = false
     private var isStopping = false
     private var exitCode: Int32 = 0
 
@@ -223,6 +225,7 @@ package final class Daemon {
     private func openDoor(_ server: HTTPServer) throws(StartFailure) {
         do throws(FileError) {
             try home.clearSocket()
+            hasSocket = true
             do throws(SystemError) { try server.listen(at: home.socketPath) } catch {
                 throw FileError(home.socketPath, .other, "cannot listen there: \(error)")
             }
@@ -390,7 +393,7 @@ package final class Daemon {
         events?.close()
         await database?.close()
         try? home.removeAddress()
-        try? home.removeFile(HomeFolder.socketName)
+        if hasSocket { try? home.removeFile(HomeFolder.socketName) }
         background.stop()
         reactor.stop()
     }

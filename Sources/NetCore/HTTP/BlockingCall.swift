@@ -1,4 +1,4 @@
-// One blocking HTTP/1.1 request over TCP or a Unix socket: what the command line sends to the daemon.
+// One blocking HTTP/1.1 request over TCP or a Unix socket: what the command line sends the daemon.
 //
 // Only the client commands call it, in a process without a reactor; the daemon must never, because
 // it would stop the loop. It looks no name up, follows no redirect and waits by poll(2) until its
