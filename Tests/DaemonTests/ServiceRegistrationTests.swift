@@ -178,6 +178,22 @@ import Testing
         try judge([("\r\n\t " + #"{ "port" : 7000 , "name" : "spaced" }"# + "\n", 201)])
     }
 
+    /// What came out of it would be taken for what was sent.
+    @Test(arguments: ["gzip", "identity", "br, gzip", ""])
+    func aCodedBodyIsNotTaken(coding: String) throws {
+        let fields = ["Content-Type: application/json", "cOnTent-EncodinG: \(coding)"]
+        let body = #"{"name":"coded","port":7000}"#
+        let answer = try daemon.ask("POST", "/v1/services", body, fields)
+        #expect(answer.status == 415)
+        #expect(answer.code == "unsupported_media_type")
+        #expect(try daemon.ask("GET", "/v1/services/coded").status == 404)
+        // A name that only begins like it, or ends so, is another one.
+        for name in ["Content-Encodings", "X-Content-Encoding"] {
+            let other = [fields[0], "\(name): gzip"]
+            #expect(try daemon.ask("POST", "/v1/services", body, other).status == 201)
+        }
+    }
+
     @Test func onlyJSONIsTaken() throws {
         let body = #"{"name":"typed","port":7000}"#
         let table: [(String, [Int])] = [

@@ -173,29 +173,6 @@ package final class Gate {
         exchange.additionalHeaders = Array(lines.utf8)
     }
 
-    // MARK: Content type
-
-    private func checkContentType(_ exchange: Exchange) -> APIError? {
-        guard exchange.declaresBody else { return nil }
-        switch exchange.method {
-        case .get, .head, .options, .trace: return nil
-        default: break
-        }
-        guard !hasJSONType(exchange) else { return nil }
-        return APIError(
-            .unsupportedMediaType, "a body has to be JSON",
-            hint: "send 'Content-Type: application/json'")
-    }
-
-    private func hasJSONType(_ exchange: Exchange) -> Bool {
-        guard exchange.count(of: .contentType) == 1, let text = exchange.text(of: .contentType)
-        else { return false }
-        var type = text.split(separator: ";", maxSplits: 1, omittingEmptySubsequences: false)[0]
-        // Blanks before ";" mean nothing (RFC 9110 8.3.1); inside they make another type.
-        while type.last == " " || type.last == "\t" { type.removeLast() }
-        return type.lowercased() == "application/json"
-    }
-
     // MARK: Token and peer
 
     /// Compares in a time that depends on the length of the sent value only.
