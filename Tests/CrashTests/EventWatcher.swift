@@ -19,7 +19,9 @@ struct SeenEvent: Equatable, Sendable {
 struct EventParser {
     private var bytes: [UInt8] = []
     private var isBehindHead = false
-    /// X-Gretl-Latest-Event, once the head is there.
+    /// The answer's first line, once the head is there.
+    private(set) var status = "no answer"
+    /// X-Gretl-Latest-Event.
     private(set) var latest: Int?
     private(set) var events: [SeenEvent] = []
 
@@ -28,6 +30,7 @@ struct EventParser {
         if !isBehindHead {
             guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return }
             let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).lowercased()
+            status = String(head.prefix { $0 != "\r\n" })
             latest = head.split(separator: "x-gretl-latest-event: ").dropFirst().first.flatMap {
                 Int($0.prefix { $0.isNumber })
             }
@@ -75,7 +78,9 @@ final class EventWatcher: @unchecked Sendable {
     /// What is wrong with what was seen, told from the ring of the daemon that is there now.
     func breaches(port: UInt16) -> [String] {
         var parser = EventParser()
-        EventWatcher.read(port: port, "/v1/events?stats=0&since=0", "", patience: 5_000) { bytes in
+        let end = EventWatcher.read(
+            port: port, "/v1/events?stats=0&since=0", "", patience: 5_000
+        ) { bytes in
             parser.feed(bytes)
             guard let latest = parser.latest else { return true }
             return latest > (parser.events.last?.id ?? 0)
@@ -83,7 +88,9 @@ final class EventWatcher: @unchecked Sendable {
         let ring = parser.events
         let live = seen.withLock { $0 }
         guard let oldest = ring.first?.id else {
-            return live.isEmpty ? [] : ["E1 \(live.count) events were seen, none is kept"]
+            let answer = "\(parser.status), latest \(parser.latest ?? -1), \(end)"
+            return live.isEmpty
+                ? [] : ["E1 \(live.count) events were seen, none is kept: \(answer)"]
         }
         var found = EventWatcher.order(ring, "the ring") + EventWatcher.order(live, "the stream")
         let kept = Dictionary(ring.map { ($0.id, $0.text) }) { first, _ in first }
@@ -124,29 +131,35 @@ final class EventWatcher: @unchecked Sendable {
         seen.withLock { $0 = [] }
     }
 
-    /// Reads a stream until `body` answers false, the daemon closes it or nothing comes any more.
+    /// Reads a stream until `body` answers false, the daemon closes it or nothing comes any more;
+    /// says which.
+    @discardableResult
     private static func read(
         port: UInt16, _ target: String, _ more: String, patience: Double,
         _ body: (ArraySlice<UInt8>) -> Bool
-    ) {
+    ) -> String {
         var address = cepoll_address()
         var descriptor: Int32 = -1
         // Pointers to locals, for the length of the calls.
-        guard unsafe cepoll_address_parse(&address, "127.0.0.1", port) == 0 else { return }
+        guard unsafe cepoll_address_parse(&address, "127.0.0.1", port) == 0 else {
+            return "no port"
+        }
         _ = unsafe cepoll_connect(&address, Int32(SOCK_STREAM.rawValue), &descriptor)
-        guard descriptor >= 0 else { return }
+        guard descriptor >= 0 else { return "no connection: errno \(-descriptor)" }
         defer { close(descriptor) }
         let request = "GET \(target) HTTP/1.1\r\nHost: localhost\r\n\(more)\r\n"
-        guard wait(descriptor, POLLOUT, patience) else { return }
+        guard wait(descriptor, POLLOUT, patience) else { return "not connected: errno \(errno)" }
         let sent = unsafe request.withCString { unsafe cepoll_send(descriptor, $0, strlen($0)) }
-        guard sent == request.utf8.count else { return }
+        guard sent == request.utf8.count else { return "sent \(sent)" }
         var bytes = [UInt8](repeating: 0, count: 65_536)
         let end = milliseconds() + patience
         while milliseconds() < end, wait(descriptor, POLLIN, end - milliseconds()) {
             // The kernel writes at most the count given.
             let moved = unsafe Glibc.read(descriptor, &bytes, bytes.count)
-            guard moved > 0, body(bytes[..<moved]) else { return }
+            guard moved > 0 else { return moved == 0 ? "closed" : "read: errno \(errno)" }
+            guard body(bytes[..<moved]) else { return "read" }
         }
+        return "nothing came"
     }
 
     private static func wait(_ descriptor: Int32, _ what: Int32, _ patience: Double) -> Bool {

@@ -1,7 +1,8 @@
 // What the gate asks of a request that brings a body: JSON, and as it is. A page can send forms and
 // plain text to anybody without asking, JSON it cannot. Called by Gate, before the body is read.
 
-package import NetCore
+internal import HTTPParser
+import NetCore
 
 extension Gate {
     func checkContentType(_ exchange: Exchange) -> APIError? {
