@@ -86,7 +86,8 @@ import Testing
         return object(
             "web", "\"port\":PORT", status, live,
             "\"cmd\":\(command),\"cwd\":null,\"ready\":null,\"dependsOn\":[\"db\"],"
-                + #""restart":"never","start":"manual","listen":false,"autostart":false,"#
+                + #""restartWith":[],"restart":"never","start":"manual","listen":false,"#
+                + #""autostart":false,"#
                 + #""tty":false,"stopSignal":"SIGTERM","env":["K"]"#)
     }
 
@@ -94,7 +95,8 @@ import Testing
         object(
             "db", "\"port\":null", status, live,
             #""cmd":"echo hello; exec sleep 300","cwd":null,"ready":null,"dependsOn":[],"#
-                + #""restart":"on-failure","start":"manual","listen":false,"autostart":false,"#
+                + #""restartWith":[],"restart":"on-failure","start":"manual","listen":false,"#
+                + #""autostart":false,"#
                 + #""tty":false,"stopSignal":"SIGTERM","env":[]"#)
     }
 

@@ -14,6 +14,7 @@ private func fullSpec(_ name: String) -> ServiceSpec {
     spec.ready = "http://localhost:65535/health"
     spec.environment = ["A": "1", "B": "quotes \" and \\ and \u{1F600}", "EMPTY": ""]
     spec.dependsOn = ["db", "cache", "db/../x"]
+    spec.restartWith = ["cache"]
     spec.restart = .always
     spec.startMode = .onDemand
     spec.listen = true

@@ -20,6 +20,7 @@ package struct ServicePatch: Sendable {
     /// Merged variable by variable: RFC 7396 goes down into objects, and null takes one away.
     var environment = Field<[String: String?]>.absent
     var dependsOn = Field<[String]>.absent
+    var restartWith = Field<[String]>.absent
     var restart = Field<RestartPolicy>.absent
     var start = Field<StartMode>.absent
     var listen = Field<Bool>.absent
@@ -37,8 +38,8 @@ package struct ServicePatch: Sendable {
     static let nameMost = 128
 
     private static let known: Set<String> = [
-        "name", "port", "cmd", "cwd", "group", "ready", "env", "dependsOn", "restart", "start",
-        "listen", "autostart", "tty", "stopSignal", "logFile",
+        "name", "port", "cmd", "cwd", "group", "ready", "env", "dependsOn", "restartWith",
+        "restart", "start", "listen", "autostart", "tty", "stopSignal", "logFile",
     ]
 
     /// Throws `invalid_spec` naming the field, what it is and what it has to be.
@@ -50,7 +51,8 @@ package struct ServicePatch: Sendable {
         group = try ServicePatch.group(fields["group"])
         ready = try ServicePatch.ready(fields["ready"])
         environment = try ServicePatch.environment(fields["env"])
-        dependsOn = try ServicePatch.dependencies(fields["dependsOn"], of: name)
+        dependsOn = try ServicePatch.names("dependsOn", fields["dependsOn"], of: name)
+        restartWith = try ServicePatch.names("restartWith", fields["restartWith"], of: name)
         restart = try ServicePatch.restart(fields["restart"])
         start = try ServicePatch.start(fields["start"])
         listen = try ServicePatch.flag("listen", fields["listen"])
@@ -80,6 +82,7 @@ package struct ServicePatch: Sendable {
         spec.ready = ready.merged(into: spec.ready)
         spec.environment = try merged(into: spec.environment)
         spec.dependsOn = dependsOn.merged(into: spec.dependsOn) ?? []
+        spec.restartWith = try restarts(with: spec)
         spec.restart = restart.merged(into: spec.restart) ?? .onFailure
         spec.startMode = start.merged(into: spec.startMode) ?? .manual
         spec.listen = listen.merged(into: spec.listen) ?? false
@@ -93,6 +96,20 @@ package struct ServicePatch: Sendable {
                 "port \(port) is the daemon's own", hint: "choose another port for '\(name)'")
         }
         return spec
+    }
+
+    /// What was dropped from 'dependsOn' is dropped here too, unless it is named again.
+    private func restarts(with spec: ServiceSpec) throws(APIError) -> [String] {
+        guard case .value(let names) = restartWith else {
+            let old = restartWith.merged(into: spec.restartWith) ?? []
+            return old.filter(spec.dependsOn.contains)
+        }
+        if let odd = names.first(where: { !spec.dependsOn.contains($0) }) {
+            throw .invalid(
+                "'restartWith' names '\(odd)', which is not in 'dependsOn'",
+                hint: "it is for services that '\(name)' depends on")
+        }
+        return names
     }
 
     private func merged(into old: [String: String]) throws(APIError) -> [String: String] {
@@ -242,23 +259,23 @@ package struct ServicePatch: Sendable {
         return .value(variables)
     }
 
-    private static func dependencies(
-        _ value: JSONValue?, of name: String
+    private static func names(
+        _ field: String, _ value: JSONValue?, of name: String
     ) throws(APIError) -> Field<[String]> {
         guard let value else { return .absent }
         if value == .null { return .null }
         guard case .array(let items) = value, items.count <= 256 else {
-            throw wrong("dependsOn", value, "an array of at most 256 names")
+            throw wrong(field, value, "an array of at most 256 names")
         }
         var names: [String] = []
         for item in items {
             guard case .string(let other) = item else {
-                throw wrong("dependsOn", item, "a service's name")
+                throw wrong(field, item, "a service's name")
             }
             try check(name: other)
             guard other != name else {
                 throw .invalid(
-                    "'\(name)' depends on itself", hint: "remove it from 'dependsOn'")
+                    "'\(name)' depends on itself", hint: "remove it from '\(field)'")
             }
             if !names.contains(other) { names.append(other) }
         }

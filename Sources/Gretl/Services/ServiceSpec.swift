@@ -33,6 +33,8 @@ package struct ServiceSpec: Sendable, Equatable {
     package var ready: String?
     package var environment: [String: String] = [:]
     package var dependsOn: [String] = []
+    /// Those of them with whose restart it is restarted too.
+    package var restartWith: [String] = []
     package var restart = RestartPolicy.onFailure
     /// The program gets a terminal.
     package var tty = false

@@ -29,6 +29,7 @@ package struct ServiceView {
         json.field("cwd", spec.directory)
         json.field("ready", spec.ready)
         json.field("dependsOn", spec.dependsOn)
+        json.field("restartWith", spec.restartWith)
         json.field("restart", spec.restart.rawValue)
         json.field("start", spec.startMode.rawValue)
         json.field("listen", spec.heldPort != nil)

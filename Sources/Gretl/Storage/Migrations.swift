@@ -82,5 +82,11 @@ package enum Migrations {
                     boot TEXT NOT NULL
                 ) STRICT, WITHOUT ROWID;
                 """),
+        // With whose restart a service is restarted.
+        Migration(
+            version: 4,
+            sql: """
+                ALTER TABLE services ADD COLUMN restart_with TEXT NOT NULL DEFAULT '[]';
+                """),
     ]
 }

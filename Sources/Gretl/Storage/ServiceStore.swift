@@ -30,6 +30,7 @@ package final class ServiceStore {
         let now = time.wallNanoseconds() / 1_000_000
         let environment = try Self.json(spec.environment)
         let dependsOn = try Self.json(spec.dependsOn)
+        let restartWith = try Self.json(spec.restartWith)
         let values: [SQLiteValue] = [
             .text(spec.name), .integer(orNull: spec.port), .text(orNull: spec.command),
             .text(orNull: spec.directory), .text(orNull: spec.group), .text(orNull: spec.ready),
@@ -37,16 +38,16 @@ package final class ServiceStore {
             .text(orNull: root), .integer(now), .text(spec.startMode.rawValue),
             .integer(spec.listen ? 1 : 0), .integer(spec.autostart ? 1 : 0),
             .integer(spec.tty ? 1 : 0), .text(orNull: spec.stopSignal),
-            .text(orNull: spec.logFile),
+            .text(orNull: spec.logFile), .text(restartWith),
         ]
         try await database.write { connection throws(SQLiteError) in
             try connection.run(
                 """
                 INSERT INTO services(name, port, command, directory, service_group, ready,
                     environment, depends_on, restart, root, created_at, updated_at, start_mode,
-                    listen, autostart, tty, stop_signal, log_file)
+                    listen, autostart, tty, stop_signal, log_file, restart_with)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16,
-                    ?17)
+                    ?17, ?18)
                 ON CONFLICT(name) DO UPDATE SET port = excluded.port, command = excluded.command,
                     directory = excluded.directory, service_group = excluded.service_group,
                     ready = excluded.ready, environment = excluded.environment,
@@ -54,7 +55,8 @@ package final class ServiceStore {
                     root = coalesce(excluded.root, root), updated_at = excluded.updated_at,
                     start_mode = excluded.start_mode, listen = excluded.listen,
                     autostart = excluded.autostart, tty = excluded.tty,
-                    stop_signal = excluded.stop_signal, log_file = excluded.log_file
+                    stop_signal = excluded.stop_signal, log_file = excluded.log_file,
+                    restart_with = excluded.restart_with
                 """, values)
         }
     }
@@ -80,7 +82,7 @@ package final class ServiceStore {
                 """
                 SELECT name, port, command, directory, service_group, ready, environment,
                     depends_on, restart, root, created_at, updated_at, start_mode, listen,
-                    autostart, tty, stop_signal, log_file
+                    autostart, tty, stop_signal, log_file, restart_with
                 FROM services ORDER BY name
                 """
             ) { row throws(SQLiteError) in try Self.record(row) }
@@ -94,11 +96,13 @@ package final class ServiceStore {
         spec.directory = row.text(3)
         spec.group = row.text(4)
         spec.ready = row.text(5)
-        // Most rows have neither, and a decoder costs microseconds at every start.
+        // Most rows have none of them, and a decoder costs microseconds at every start.
         let variables = row.text(6)
         let names = row.text(7)
+        let others = row.text(18)
         guard let environment = variables == "{}" ? [:] : decode([String: String].self, variables),
             let dependsOn = names == "[]" ? [] : decode([String].self, names),
+            let restartWith = others == "[]" ? [] : decode([String].self, others),
             let restart = RestartPolicy(rawValue: row.text(8) ?? ""),
             let startMode = StartMode(rawValue: row.text(12) ?? "")
         else {
@@ -106,6 +110,7 @@ package final class ServiceStore {
         }
         spec.environment = environment
         spec.dependsOn = dependsOn
+        spec.restartWith = restartWith
         spec.restart = restart
         spec.startMode = startMode
         spec.listen = row.integer(13) == 1
