@@ -35,7 +35,7 @@ struct CommandLineWordsTests {
             for code in ExitCode.allCases { #expect(run.output.contains("  \(code.rawValue)  ")) }
         }
         #expect(
-            CommandRun.gr(["help", "--json"]).output.hasPrefix(#"{"commands":[{"name":"serve""#))
+            CommandRun.gr(["help", "--json"]).output.hasPrefix(#"{"commands":[{"name":"add""#))
     }
 
     @Test func `no option of a command hides a common one`() {

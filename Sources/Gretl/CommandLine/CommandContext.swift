@@ -47,6 +47,14 @@ struct CommandContext: Sendable {
         return client
     }
 
+    /// The same without starting a daemon: for a stream that has ended, because the daemon may
+    /// have been stopped on purpose. It may listen elsewhere by now.
+    func returningClient() throws(CommandFailure) -> DaemonClient {
+        var client = try client()
+        client.start = nil
+        return client
+    }
+
     /// Where the daemon is by the options and the environment.
     func daemonPlace() throws(CommandFailure) -> DaemonPlace {
         try DaemonPlace(
@@ -103,11 +111,20 @@ struct CommandContext: Sendable {
     func forEachName(
         _ operation: (String) throws(CommandFailure) -> Void
     ) -> ExitCode {
+        forEachWord { (name) throws(CommandFailure) in
+            try operation(name)
+            return .success
+        }
+    }
+
+    /// The same for what has an exit code of its own, as a group has.
+    func forEachWord(
+        _ operation: (String) throws(CommandFailure) -> ExitCode
+    ) -> ExitCode {
         var codes: [ExitCode] = []
-        for name in invocation.arguments {
+        for word in invocation.arguments {
             do {
-                try operation(name)
-                codes.append(.success)
+                codes.append(try operation(word))
             } catch {
                 report(error)
                 codes.append(error.exit)

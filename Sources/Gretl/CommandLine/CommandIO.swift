@@ -3,12 +3,17 @@
 // The standard one is the process's streams; tests give their own and read what was written. A
 // command must reach nothing outside but through this and DaemonClient.
 
+internal import NetCore
+
 /// Output and surroundings of one command.
 package struct CommandIO: Sendable {
     /// Takes text for standard output.
     package var writeOutput: @Sendable ([UInt8]) -> Void
     /// Takes text for standard error.
     package var writeErrors: @Sendable ([UInt8]) -> Void
+    /// Why standard output takes nothing any more; nil while it does.
+    package var outputFailure: @Sendable () -> String? = { nil }
+    package var inputIsTerminal = false
     package var outputIsTerminal = false
     package var errorsAreTerminal = false
     /// Columns of the terminal, when it says.
@@ -39,12 +44,31 @@ package struct CommandIO: Sendable {
         self.serve = serve
     }
 
+    /// Ends a command that nobody can read any more.
+    func checkOutput() throws(CommandFailure) {
+        guard let reason = outputFailure() else { return }
+        throw CommandFailure(
+            exit: .failure, code: "output_failed", message: "cannot write the output: \(reason)",
+            hint: "what is missing was not written")
+    }
+
     /// The streams of this process.
     package static func standard(serve: @escaping @Sendable ([String]) -> Int32) -> CommandIO {
+        let failed = Lock<Int32>(0)
         var io = CommandIO(
-            writeOutput: { Terminal.write($0, to: Terminal.output) },
+            writeOutput: { bytes in
+                // After a failure nothing more is tried: half of a line is worse than none.
+                guard failed.withLock({ $0 }) == 0 else { return }
+                let code = Terminal.write(bytes, to: Terminal.output)
+                if code != 0 { failed.withLock { $0 = code } }
+            },
             writeErrors: { Terminal.write($0, to: Terminal.errors) },
             wallSeconds: { Terminal.wallSeconds() }, serve: serve)
+        io.outputFailure = {
+            let code = failed.withLock { $0 }
+            return code == 0 ? nil : SystemError.text(code)
+        }
+        io.inputIsTerminal = Terminal.isTerminal(Terminal.input)
         io.outputIsTerminal = Terminal.isTerminal(Terminal.output)
         io.errorsAreTerminal = Terminal.isTerminal(Terminal.errors)
         io.columns = io.outputIsTerminal ? Terminal.columns(Terminal.output) : nil

@@ -26,18 +26,20 @@ package enum CommandLine {
             return error.exit.rawValue
         }
         let context = CommandContext(invocation: invocation, environment: environment, io: io)
-        if invocation.has("help") {
-            let text = HelpText.command(invocation.command, context.style)
-            io.writeOutput(Array(text.utf8))
-            return ExitCode.success.rawValue
-        }
-        if invocation.command.isForwarded {
+        if invocation.command.isForwarded, !invocation.has("help") {
             // --home may stand before the command; the daemon reads the rest itself.
             let home = invocation.values("home").flatMap { ["--home", $0] }
             return io.serve(home + invocation.arguments)
         }
         do {
-            return try invocation.command.run(context).rawValue
+            var code = ExitCode.success
+            if invocation.has("help") {
+                io.writeOutput(Array(HelpText.command(invocation.command, context.style).utf8))
+            } else {
+                code = try invocation.command.run(context)
+            }
+            try io.checkOutput()
+            return code.rawValue
         } catch {
             context.report(error)
             return error.exit.rawValue
@@ -46,8 +48,20 @@ package enum CommandLine {
 
     /// The whole life of the process `gr`, but for its exit. `serve` runs the daemon.
     package static func main(serve: @escaping @Sendable ([String]) -> Int32) -> Int32 {
-        run(
-            Array(Swift.CommandLine.arguments.dropFirst()), environment: Terminal.environment(),
-            io: .standard(serve: serve))
+        Terminal.prepareStreams()
+        let io = CommandIO.standard(serve: serve)
+        let environment = Terminal.environment()
+        let words = Terminal.arguments()
+        if let index = words.firstIndex(of: nil) {
+            let style = OutputStyle(
+                choice: nil, isTerminal: io.errorsAreTerminal, environment: environment)
+            CommandContext.report(
+                .usage(
+                    "word \(index + 1) of the command line is not UTF-8",
+                    hint: "names and paths that gr takes are UTF-8 text"),
+                isJSON: words.contains("--json"), io: io, style: style)
+            return ExitCode.usage.rawValue
+        }
+        return run(words.compactMap { $0 }, environment: environment, io: io)
     }
 }

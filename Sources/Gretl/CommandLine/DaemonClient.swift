@@ -1,8 +1,9 @@
 // The API as the commands call it: one request, its body or a failure with an exit code.
 //
 // Everything that can go wrong between here and the daemon is put into words in this file. It keeps
-// no connection: a command makes one or two requests and ends. A daemon that is not there is
-// started when the command wants one; nothing was sent then, so the request is made again.
+// no connection: a command makes one or two requests and ends, or reads a stream. A daemon that is
+// not there is started when the command wants one; nothing was sent then, so the request is made
+// again.
 
 internal import FoundationEssentials
 internal import NetCore
@@ -32,6 +33,24 @@ struct DaemonClient: Sendable {
         if let server = answer.server { noteServer(server) }
         guard (200..<300).contains(answer.status) else { throw failure(answer) }
         return answer.body
+    }
+
+    /// Sends a request whose answer goes on: a stream of events, or a terminal.
+    func open(
+        _ method: String, _ target: String, headers: [(name: String, value: String)] = []
+    ) throws(CommandFailure) -> BlockingStream {
+        var call = request(method, target, accepting: "text/event-stream, application/json")
+        call.headers += headers
+        let (stream, body) = try reach(call) { (call) throws(BlockingCall.Failure) in
+            let stream = try call.open()
+            if (200..<300).contains(stream.status) || stream.status == 101 {
+                return (stream, [UInt8]())
+            }
+            return (stream, try stream.rest(within: .seconds(10)))
+        }
+        if let server = stream.header("server") { noteServer(server) }
+        if (200..<300).contains(stream.status) || stream.status == 101 { return stream }
+        throw failure(BlockingCall.Answer(status: stream.status, body: body))
     }
 
     /// A request with the fields of every request, for ``reach(_:_:)``.
@@ -92,14 +111,20 @@ struct DaemonClient: Sendable {
     func decode<Value: Decodable>(
         _ type: Value.Type, _ body: some Collection<UInt8>
     ) throws(CommandFailure) -> Value {
-        do {
-            return try JSONDecoder().decode(type, from: Data(body))
-        } catch {
+        guard let value = Self.value(type, body) else {
             throw CommandFailure(
                 exit: .failure, code: "unexpected_answer",
                 message: "the answer of \(address.url) is not what this gr knows",
                 hint: "compare the versions: gr version")
         }
+        return value
+    }
+
+    /// A part of a stream as a value; nil when it is not one.
+    static func value<Value: Decodable>(
+        _ type: Value.Type, _ body: some Collection<UInt8>
+    ) -> Value? {
+        try? JSONDecoder().decode(type, from: Data(body))
     }
 
     /// `/v1/services/NAME`, with what follows.

@@ -26,6 +26,43 @@ enum DisplayText {
         return result
     }
 
+    /// A line of a program's output: colours (SGR sequences) pass or go, tabs pass, and everything
+    /// else is as in ``escaped(_:)``. The daemon has seen to that already; this holds whoever
+    /// answers in its place.
+    static func output(_ text: String, keepsColors: Bool) -> String {
+        guard text.unicodeScalars.contains(where: { isHidden($0) && $0 != "\t" }) else {
+            return text
+        }
+        var result = ""
+        var isColored = false
+        var rest = text.unicodeScalars[...]
+        while let scalar = rest.first {
+            if let length = colorLength(rest) {
+                if keepsColors { result.unicodeScalars += rest.prefix(length) }
+                isColored = isColored || keepsColors
+                rest = rest.dropFirst(length)
+                continue
+            }
+            if scalar == "\t" || !isHidden(scalar) {
+                result.unicodeScalars.append(scalar)
+            } else {
+                result += escaped(String(scalar))
+            }
+            rest = rest.dropFirst()
+        }
+        return isColored && !result.hasSuffix("\u{1B}[0m") ? result + "\u{1B}[0m" : result
+    }
+
+    /// How many scalars an SGR sequence at the start takes; nil when there is none.
+    private static func colorLength(_ text: Substring.UnicodeScalarView) -> Int? {
+        guard text.starts(with: ["\u{1B}", "["]) else { return nil }
+        let arguments = text.dropFirst(2).prefix(64).prefix {
+            ("0"..."9").contains($0) || $0 == ";" || $0 == ":"
+        }
+        guard text[arguments.endIndex...].first == "m" else { return nil }
+        return arguments.count + 3
+    }
+
     private static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<0x20, 0x7F..<0xA0, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true

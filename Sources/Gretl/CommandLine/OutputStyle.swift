@@ -48,6 +48,17 @@ struct OutputStyle: Sendable {
         return "\u{1B}[\(ink.rawValue)m\(text)\u{1B}[0m"
     }
 
+    /// `text` in the colour of a service: the same one wherever the name is shown.
+    func paint(_ text: String, nameColor name: String) -> String {
+        guard isColored else { return text }
+        // Red is for what went wrong.
+        let colors = [36, 33, 32, 35, 34, 96, 93, 92, 95, 94]
+        // FNV-1a: the hash of the standard library changes from run to run.
+        var hash: UInt32 = 2_166_136_261
+        for byte in name.utf8 { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
+        return "\u{1B}[\(colors[Int(hash % UInt32(colors.count))])m\(text)\u{1B}[0m"
+    }
+
     /// A status as shown: with its mark on a terminal, and the ink for it.
     func status(_ status: String) -> (text: String, ink: Ink?) {
         let marks: (unicode: String, plain: String, ink: Ink?) =
@@ -56,6 +67,8 @@ struct OutputStyle: Sendable {
             case "starting": ("◐", "+", .busy)
             case "stopping": ("◑", "-", .busy)
             case "failed": ("✗", "x", .bad)
+            case "backoff": ("↻", "r", .bad)
+            case "armed": ("◌", "a", .good)
             case "stopped": ("○", "o", .dim)
             default: ("?", "?", nil)
             }

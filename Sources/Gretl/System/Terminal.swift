@@ -8,6 +8,7 @@ import Glibc
 
 /// The process's streams and surroundings.
 package enum Terminal {
+    package static let input: Int32 = 0
     package static let output: Int32 = 1
     package static let errors: Int32 = 2
 
@@ -23,9 +24,9 @@ package enum Terminal {
         return Int(size.ws_col)
     }
 
-    /// Writes everything; false when the stream does not take it.
+    /// Writes everything; 0, or the errno of a stream that does not take it.
     @discardableResult
-    package static func write(_ bytes: [UInt8], to stream: Int32) -> Bool {
+    package static func write(_ bytes: [UInt8], to stream: Int32) -> Int32 {
         var written = 0
         var stalls = 0
         while written < bytes.count {
@@ -39,13 +40,51 @@ package enum Terminal {
                 continue
             }
             let code = errno
-            guard count < 0, code == EINTR || code == EAGAIN, stalls < 10_000 else { return false }
+            guard count < 0, code == EINTR || code == EAGAIN, stalls < 10_000 else {
+                return count < 0 ? code : EIO
+            }
             stalls += 1
             // A stream that another process made non-blocking: wait until it takes more.
             var entry = pollfd(fd: stream, events: Int16(POLLOUT), revents: 0)
             _ = unsafe poll(&entry, 1, 1_000)
         }
-        return true
+        return 0
+    }
+
+    /// Waits until one of the descriptors can be read, at most so long; which of them can. A
+    /// negative descriptor is passed over, and none at all make it a pause.
+    package static func waitReadable(
+        _ descriptors: [Int32], milliseconds: Int32 = -1
+    ) -> [Bool] {
+        var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        // As many entries as the count says, alive during the call.
+        guard unsafe poll(&entries, nfds_t(entries.count), milliseconds) > 0 else {
+            return entries.map { _ in false }
+        }
+        return entries.map { $0.revents != 0 }
+    }
+
+    /// Readies the standard streams of a client command: one that was closed must not become the
+    /// number of a socket that output is then written into, and a reader that goes away ends the
+    /// process without a word, as it does everywhere.
+    package static func prepareStreams() {
+        _ = signal(SIGPIPE, SIG_DFL)
+        for stream in [input, output, errors] where fcntl(stream, F_GETFD) < 0 {
+            // Open for the wrong direction, so that using it fails. It gets the lowest free number.
+            let direction = stream == input ? O_WRONLY : O_RDONLY
+            _ = unsafe Glibc.open("/dev/null", direction)
+        }
+    }
+
+    /// The words of the command line behind the program's name; nil for one that is not UTF-8.
+    package static func arguments() -> [String?] {
+        let words = unsafe Swift.CommandLine.unsafeArgv
+        let count = Int(Swift.CommandLine.argc)
+        guard count > 1 else { return [] }
+        // The kernel gave `count` terminated texts, which nobody changes.
+        return (1..<count).map { index in
+            unsafe words[index].flatMap { unsafe String(validatingCString: $0) }
+        }
     }
 
     /// The working directory as an absolute path; nil when it is gone.

@@ -23,6 +23,8 @@ package struct BlockingCall: Sendable {
     package var headers: [(name: String, value: String)] = []
     /// Sent with Content-Length; nil for no body.
     package var body: [UInt8]?
+    /// The protocol that the connection is to become; nil for none.
+    package var upgrade: StaticString?
     package var connectTimeout = Duration.seconds(2)
     /// On loopback: nothing is sent to a server that is neither ours nor root's. Anybody can listen
     /// on the port of a daemon that has ended, and a request can carry a token.
@@ -91,6 +93,15 @@ package struct BlockingCall: Sendable {
         }
     }
 
+    /// Sends the request and waits for the head of an answer that may go on for ever.
+    package func open() throws(Failure) -> BlockingStream {
+        let request = try rendered()
+        let socket = try connected()
+        let deadline = SystemTime.shared.now() + answerTimeout
+        try Self.send(request, to: socket.number, until: deadline)
+        return try BlockingStream(socket, until: deadline)
+    }
+
     // MARK: Request
 
     private func rendered() throws(Failure) -> [UInt8] {
@@ -98,7 +109,9 @@ package struct BlockingCall: Sendable {
         let authority =
             socketPath != nil
             ? "localhost" : host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        var lines = "\(method) \(target) HTTP/1.1\r\nHost: \(authority)\r\nConnection: close\r\n"
+        let connection = upgrade.map { "Upgrade\r\nUpgrade: \($0)" } ?? "close"
+        var lines = "\(method) \(target) HTTP/1.1\r\nHost: \(authority)\r\n"
+        lines += "Connection: \(connection)\r\n"
         let words = [method, target, host] + headers.map { $0.name }
         guard words.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } }),
             headers.allSatisfy({ $0.value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } })
@@ -167,7 +180,7 @@ package struct BlockingCall: Sendable {
     }
 
     /// False when the deadline passed first.
-    private static func wait(_ number: Int32, for events: Int32, until deadline: Instant) -> Bool {
+    static func wait(_ number: Int32, for events: Int32, until deadline: Instant) -> Bool {
         var entry = pollfd(fd: number, events: Int16(truncatingIfNeeded: events), revents: 0)
         // A signal ends a wait early and another is begun; anything else is given up soon.
         for _ in 0..<10_000 {
@@ -201,7 +214,7 @@ package struct BlockingCall: Sendable {
     }
 
     /// 0 at the end of the connection.
-    private static func receive(
+    static func receive(
         _ chunk: inout [UInt8], from number: Int32, until deadline: Instant
     ) throws(Failure) -> Int {
         while true {

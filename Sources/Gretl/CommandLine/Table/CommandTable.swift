@@ -6,11 +6,9 @@
 
 /// All commands.
 enum CommandTable {
-    /// In the order of the overview.
-    static let commands: [CommandSpec] = [
-        serve, configCheck, add, rm, ls, start, stop, restart, status, url, daemonStatus, health,
-        version, help,
-    ]
+    /// In the order of the overview. A new command goes into the list of its topic.
+    static let commands =
+        serviceCommands + queryCommands + streamCommands + projectCommands + daemonCommands
 
     static func command(named name: String) -> CommandSpec? {
         commands.first { $0.name == name }

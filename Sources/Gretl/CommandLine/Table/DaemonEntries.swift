@@ -2,6 +2,8 @@
 // through CommandTable.
 
 extension CommandTable {
+    static let daemonCommands = [serve, daemonStatus, health, version, help]
+
     static let serve = CommandSpec(
         name: "serve", summary: "Run the daemon in the foreground",
         details: """

@@ -1,6 +1,8 @@
 // What the commands about a gr.toml take: config. Read through CommandTable.
 
 extension CommandTable {
+    static let projectCommands = [configCheck]
+
     private static let file = OptionSpec(
         name: "file", short: "f", value: "FILE",
         summary: "the gr.toml; default: here, above, or in your home folder")

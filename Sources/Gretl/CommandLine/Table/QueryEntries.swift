@@ -1,7 +1,11 @@
-// What the commands that only ask about services take: ls, status, url. Read through CommandTable;
-// the functions behind them are in QueryCommands.
+// What the commands that only ask about services take: ls, status, url, group
+// ls. Read through CommandTable;
+// the functions behind them are in QueryCommands and
+// GroupCommands.
 
 extension CommandTable {
+    static let queryCommands = [ls, status, url, groupList]
+
     static let ls = CommandSpec(
         name: "ls", summary: "List services",
         arguments: [
@@ -11,7 +15,9 @@ extension CommandTable {
             OptionSpec(
                 name: "status", short: "s", value: "S",
                 summary: "only services that are S",
-                choices: ["stopped", "starting", "running", "stopping", "failed"])
+                choices: [
+                    "stopped", "starting", "running", "stopping", "backoff", "armed", "failed",
+                ])
         ],
         examples: [
             Example(line: "gr ls @jobs", summary: "the services of one group"),
@@ -38,4 +44,9 @@ extension CommandTable {
         arguments: [oneName],
         examples: [Example(line: "curl $(gr url web)/health", summary: "call a service by name")],
         run: QueryCommands.url)
+
+    static let groupList = CommandSpec(
+        name: "group ls", summary: "List groups",
+        examples: [Example(line: "gr group ls -q", summary: "only their names")],
+        run: GroupCommands.list)
 }

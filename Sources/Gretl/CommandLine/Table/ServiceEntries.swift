@@ -2,6 +2,8 @@
 // CommandTable; the functions behind them are in ServiceCommands.
 
 extension CommandTable {
+    static let serviceCommands = [add, rm, start, stop, restart]
+
     static let add = CommandSpec(
         name: "add", summary: "Register a service, or change one",
         details: """
@@ -22,47 +24,88 @@ extension CommandTable {
                 repeats: true),
             OptionSpec(
                 name: "restart", value: "POLICY",
-                summary: "never, on-failure, always (kept, not acted on yet)",
+                summary: "start it again: never, on-failure (default), always",
                 choices: ["never", "on-failure", "always"]),
             OptionSpec(
-                name: "depends-on", value: "NAME",
-                summary: "a service it needs (kept, not acted on yet)",
+                name: "depends-on", value: "NAME", summary: "a service that is started before it",
                 repeats: true),
+            OptionSpec(
+                name: "start", value: "MODE",
+                summary: "manual (default), or on-demand: by the first connection",
+                choices: ["manual", "on-demand"]),
+            OptionSpec(name: "listen", summary: "keep the port open over restarts (LISTEN_FDS)"),
+            OptionSpec(name: "no-listen", summary: "CMD opens the port itself"),
+            OptionSpec(name: "autostart", summary: "start it after a boot"),
+            OptionSpec(name: "no-autostart", summary: "leave it stopped after a boot"),
+            OptionSpec(name: "tty", summary: "give CMD a terminal; see gr attach"),
+            OptionSpec(name: "no-tty", summary: "without a terminal"),
+            OptionSpec(
+                name: "stop-signal", value: "SIGNAL",
+                summary: "what a stop sends first: INT, QUIT, ...; default TERM"),
+            OptionSpec(
+                name: "log-file", value: "FILE",
+                summary: "where its output goes, below its directory"),
+            OptionSpec(
+                name: "unset", value: "OPTION", summary: "forget what an option had set",
+                repeats: true, choices: AddCommand.clearable.keys.sorted()),
         ],
         examples: [
             Example(line: "gr add web --port 3000 -- npm run dev", summary: "run by the daemon"),
             Example(line: "gr add db --port 5432 --group @data", summary: "run by somebody else"),
             Example(line: "gr add mailer --no-port --cmd 'make work'", summary: "a worker"),
+            Example(line: "gr add web --unset group", summary: "take it out of its group"),
         ],
-        takesCommand: true, run: ServiceCommands.add)
+        takesCommand: true, run: AddCommand.run)
 
     static let rm = CommandSpec(
         name: "rm", summary: "Stop services and forget them", arguments: [names],
-        options: [grace],
+        options: [
+            grace, OptionSpec(name: "purge", summary: "remove its logs too"),
+        ],
         examples: [Example(line: "gr rm web", summary: "stop web and forget it")],
         run: ServiceCommands.remove)
 
+    static let targets = ArgumentSpec(
+        name: "NAME", summary: "services, and groups as @GROUP", repeats: true)
+
     static let start = CommandSpec(
         name: "start", summary: "Start services and wait until they are ready",
-        arguments: [names],
+        details: """
+            What a service depends on is started first. What fails in a group does not stop the \
+            others; the exit code is 8 when some came up and some did not.
+            """,
+        arguments: [targets],
         options: [
-            OptionSpec(
-                name: "timeout", short: "t", value: "TIME",
-                summary: "how long each may take: 500ms, 30s, 2m; default 30s")
+            timeout,
+            OptionSpec(name: "no-deps", summary: "leave out what they depend on"),
+            OptionSpec(name: "plan", summary: "say what would be done, and do nothing"),
         ],
-        examples: [Example(line: "gr start db web", summary: "db first, then web")],
+        examples: [
+            Example(line: "gr start db web", summary: "db first, then web"),
+            Example(line: "gr start @jobs", summary: "a group, in the order of its dependencies"),
+        ],
         run: ServiceCommands.start)
+
+    private static let timeout = OptionSpec(
+        name: "timeout", short: "t", value: "TIME",
+        summary: "how long each may take: 500ms, 30s, 2m; default 30s")
 
     static let stop = CommandSpec(
         name: "stop", summary: "Stop services",
-        arguments: [names],
+        arguments: [targets],
         options: [grace],
-        examples: [Example(line: "gr stop web --grace 20s", summary: "give it 20 seconds")],
+        examples: [
+            Example(line: "gr stop web --grace 20s", summary: "give it 20 seconds"),
+            Example(line: "gr stop @jobs", summary: "a group, in reverse order"),
+        ],
         run: ServiceCommands.stop)
 
     static let restart = CommandSpec(
         name: "restart", summary: "Stop services and start them again",
-        arguments: [names], options: stop.options + start.options,
+        arguments: [targets],
+        options: [
+            grace, timeout, OptionSpec(name: "no-deps", summary: "leave out what they depend on"),
+        ],
         examples: [Example(line: "gr restart web", summary: "stop, then start and wait")],
         run: ServiceCommands.restart)
 }

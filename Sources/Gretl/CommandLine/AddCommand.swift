@@ -1,0 +1,135 @@
+// gr add: registers a service or changes one. It makes the body of POST /v1/services of what was
+// given and nothing else, because what is absent stays as it is.
+
+enum AddCommand {
+    static let run: @Sendable (CommandContext) throws(CommandFailure) -> ExitCode = {
+        (context) throws(CommandFailure) in
+        let name = context.invocation.arguments[0]
+        let body = try specification(context)
+        let client = try context.client()
+        let answer = try client.call(
+            "POST", "/v1/services", body: body, within: .seconds(30))
+        if context.isJSON {
+            context.printJSON(answer)
+            return .success
+        }
+        let service = try client.decode(ServiceAnswer.self, answer)
+        let url = service.url.map { ", " + DisplayText.escaped($0) } ?? ""
+        context.say("\(DisplayText.escaped(name)) added\(url)")
+        for warning in service.warnings ?? [] { context.warn("warning: \(warning)") }
+        return .success
+    }
+
+    /// The body of POST /v1/services: only what was given, because absent means "leave it".
+    private static func specification(_ context: CommandContext) throws(CommandFailure) -> [UInt8] {
+        let given = context.invocation
+        var json = JSONText()
+        json.beginObject()
+        json.field("name", given.arguments[0])
+        if given.has("no-port") {
+            if given.has("port") { throw .usage("--port and --no-port exclude each other") }
+            json.nullField("port")
+        } else if let text = given.value("port") {
+            json.field("port", try port(text))
+        }
+        let command = try command(given)
+        if let command { json.field("cmd", command) }
+        if let directory = given.value("cwd") {
+            json.field("cwd", try absolute(directory, context))
+        } else if command != nil {
+            json.field("cwd", try absolute(".", context))
+        }
+        if let group = given.value("group") {
+            guard group.hasPrefix("@") else {
+                throw .usage("a group starts with @", hint: "did you mean '@\(group)'?")
+            }
+            json.field("group", group)
+        }
+        if let ready = given.value("ready") { json.field("ready", ready) }
+        if given.has("env") {
+            json.field("env", pairs: try variables(given.values("env")))
+        }
+        if let restart = given.value("restart") { json.field("restart", restart) }
+        if given.has("depends-on") { json.field("dependsOn", given.values("depends-on")) }
+        if let start = given.value("start") { json.field("start", start) }
+        if let signal = given.value("stop-signal") {
+            json.field("stopSignal", signal.hasPrefix("SIG") ? signal : "SIG" + signal)
+        }
+        if let path = given.value("log-file") { json.field("logFile", try absolute(path, context)) }
+        try switches(given, &json)
+        for option in given.values("unset") { try unset(option, given, &json) }
+        json.endObject()
+        return json.bytes
+    }
+
+    private static func switches(
+        _ given: Invocation, _ json: inout JSONText
+    ) throws(CommandFailure) {
+        for name in ["tty", "listen", "autostart"] {
+            guard given.has(name) || given.has("no-" + name) else { continue }
+            if given.has(name), given.has("no-" + name) {
+                throw .usage("--\(name) and --no-\(name) exclude each other")
+            }
+            json.key(text: name)
+            json.bool(given.has(name))
+        }
+    }
+
+    private static func port(_ text: String) throws(CommandFailure) -> Int {
+        guard text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let port = Int(text),
+            (1...65_535).contains(port)
+        else { throw .usage("'\(text)' is no port", hint: "a port is a number from 1 to 65535") }
+        return port
+    }
+
+    private static func command(_ given: Invocation) throws(CommandFailure) -> String? {
+        guard let words = given.userCommand else { return given.value("cmd") }
+        if given.has("cmd") { throw .usage("--cmd and words behind -- exclude each other") }
+        guard !words.isEmpty else { throw .usage("no command stands behind --") }
+        return words.map(ShellQuoting.quoted).joined(separator: " ")
+    }
+
+    private static func absolute(
+        _ path: String, _ context: CommandContext
+    ) throws(CommandFailure) -> String {
+        if path.hasPrefix("/") { return path }
+        guard let directory = context.io.directory else {
+            throw .usage("the directory here is gone", hint: "give --cwd an absolute path")
+        }
+        if path == "." || path.isEmpty { return directory }
+        let relative = path.hasPrefix("./") ? String(path.dropFirst(2)) : path
+        return directory.hasSuffix("/") ? directory + relative : directory + "/" + relative
+    }
+
+    private static func variables(
+        _ words: [String]
+    ) throws(CommandFailure) -> [(key: String, value: String)] {
+        var pairs: [(key: String, value: String)] = []
+        for word in words {
+            guard let equals = word.firstIndex(of: "="), equals != word.startIndex else {
+                throw .usage("'\(word)' is no variable", hint: "write it as NAME=VALUE")
+            }
+            let key = String(word[..<equals])
+            pairs.removeAll { $0.key == key }
+            pairs.append((key: key, value: String(word[word.index(after: equals)...])))
+        }
+        return pairs
+    }
+
+    /// Fields that --unset clears, by the name of the option that sets them.
+    static let clearable = [
+        "cmd": "cmd", "cwd": "cwd", "group": "group", "ready": "ready", "env": "env",
+        "restart": "restart", "depends-on": "dependsOn", "start": "start",
+        "stop-signal": "stopSignal", "log-file": "logFile",
+    ]
+
+    private static func unset(
+        _ option: String, _ given: Invocation, _ json: inout JSONText
+    ) throws(CommandFailure) {
+        guard let field = clearable[option] else { return }
+        let isGiven = given.has(option) || (option == "cmd" && given.userCommand != nil)
+        if isGiven { throw .usage("--\(option) and --unset \(option) exclude each other") }
+        json.key(text: field)
+        json.null()
+    }
+}
