@@ -107,4 +107,32 @@ import Testing
         defer { close(tool.pidfd) }
         return Spawned.collect(tool.pid)
     }
+
+    @Test func anOutputThatTheProgramHasClosedIsNoEndOfTheProgram() throws {
+        try withMonitor { monitor in
+            let gate = monitor.folder + "/gate"
+            try monitor.start(
+                "echo last words; exec >/dev/null 2>&1; "
+                    + "while [ ! -e \(gate) ]; do sleep 0.02; done; exit 4")
+            #expect(monitor.isSilent(for: 300))
+            #expect(monitor.log == "last words\n")
+            close(unsafe open(gate, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+            #expect(try monitor.expect("X")[0] == "4")
+            try monitor.expect("E")
+        }
+    }
+
+    @Test func aMonitorThatRunsItsProgramAgainHoldsNothingOfTheOneBefore() throws {
+        try withMonitor { monitor in
+            var descriptors: [Int] = []
+            for _ in 0..<3 {
+                try monitor.start("echo again")
+                try monitor.expect("X")
+                try monitor.expect("E")
+                descriptors.append(ProcessTable.descriptors(monitor.pid).count)
+            }
+            #expect(descriptors == Array(repeating: descriptors[0], count: 3))
+            #expect(monitor.log == "again\nagain\nagain\n")
+        }
+    }
 }

@@ -160,14 +160,6 @@ static int open_ends(const struct options *options, int output[2], int status[2]
     return 0;
 }
 
-static void forget_output(struct monitor *monitor) {
-    log_close(&monitor->log);
-    close(monitor->output);
-    monitor->output = -1;
-    monitor->output_open = 0;
-    monitor->is_terminal = 0;
-}
-
 static void note_started(struct monitor *monitor, pid_t pid, int status) {
     struct process process = {0};
     tree_stat(pid, &process);
@@ -191,12 +183,16 @@ static void launch(struct monitor *monitor, struct order *order, int output, con
     pid_t pid = error == 0 ? start(order, output, status[1]) : -1;
     int step = error == 0 ? STEP_FORK : STEP_PIPE;
     error = error == 0 ? errno : error;
-    close(output);
+    // A terminal has to notice that nobody has it open any more.
+    if (order->is_terminal)
+        close(output);
+    else
+        monitor->writer = output;
     close(status[1]);
     if (pid > 0)
         return note_started(monitor, pid, status[0]);
     close(status[0]);
-    forget_output(monitor);
+    log_end(monitor);
     child_fail(monitor, step, error);
 }
 
@@ -240,7 +236,7 @@ void child_resolve(struct monitor *monitor, int reaped) {
         continue;
     if (monitor->program.pidfd >= 0)
         close(monitor->program.pidfd);
-    forget_output(monitor);
+    log_end(monitor);
     monitor->program = (struct program){.pidfd = -1, .exec_status = -1};
     monitor->empty = 1;
     child_fail(monitor, failure.step, failure.error);

@@ -147,3 +147,15 @@ void log_close(struct output_log *log) {
         close(log->times);
     log->times = -1;
 }
+
+void log_end(struct monitor *monitor) {
+    log_close(&monitor->log);
+    if (monitor->output >= 0)
+        close(monitor->output);
+    if (monitor->writer >= 0)
+        close(monitor->writer);
+    monitor->output = -1;
+    monitor->writer = -1;
+    monitor->output_open = 0;
+    monitor->is_terminal = 0;
+}

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -60,6 +61,10 @@ void program_ended(struct monitor *monitor, int status) {
     if (monitor->output_open)
         log_drain(monitor);
     control_say(monitor, SAY_EXITED);
+    // On a single core the daemon's listeners would hear of a crash a tenth of a millisecond later:
+    // the record takes that long. After a stop it is the empty tree that is waited for.
+    if (monitor->control >= 0 && !program->requested)
+        sched_yield();
     record_write(monitor);
 }
 
@@ -67,12 +72,7 @@ void tree_ended(struct monitor *monitor) {
     monitor->empty = 1;
     if (monitor->output_open)
         log_drain(monitor);
-    log_close(&monitor->log);
-    if (monitor->output >= 0)
-        close(monitor->output);
-    monitor->output = -1;
-    monitor->output_open = 0;
-    monitor->is_terminal = 0;
+    log_end(monitor);
     // Whoever looks at a program that comes back under the same port stays.
     if (monitor->hold.port == 0)
         attach_close(monitor);
@@ -254,6 +254,7 @@ static void begin(struct monitor *monitor) {
     monitor->control = CONTROL;
     monitor->listener = -1;
     monitor->output = -1;
+    monitor->writer = -1;
     monitor->empty = 1;
     monitor->options = (struct options){
         .rows = 24, .columns = 80, .log_bytes = (uint64_t)10 << 20, .log_files = 5};

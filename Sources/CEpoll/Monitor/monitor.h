@@ -160,6 +160,9 @@ struct monitor {
     int failed_error;
     int output;
     int output_open;
+    /// The writing end of an output that is a pipe, so that it has no end while the program ends:
+    /// that would wake us before the exit, and hold the exit up. -1: a terminal, or not ours.
+    int writer;
     /// The output is the master of a terminal.
     int is_terminal;
     int collected;
@@ -253,6 +256,8 @@ ssize_t log_take(struct monitor *monitor);
 void log_drain(struct monitor *monitor);
 void log_flush(struct output_log *log);
 void log_close(struct output_log *log);
+/// Closes the log and the output: nothing comes from there any more.
+void log_end(struct monitor *monitor);
 
 // ---- rotate.c ---------------------------------------------------------------------------------
 

@@ -28,7 +28,11 @@ package struct KeptEvent {
         self.subjects = subjects
         var bytes: [UInt8] = []
         bytes.reserveCapacity(64 + data.count)
-        bytes += "event: \(type.name)\nid: \(id)\ndata: ".utf8
+        bytes += "event: ".utf8
+        bytes += type.name.utf8
+        bytes += "\nid: ".utf8
+        bytes += String(id).utf8
+        bytes += "\ndata: ".utf8
         dataStart = bytes.count
         bytes += data
         bytes += "\n\n".utf8
@@ -41,13 +45,23 @@ package struct KeptEvent {
 
     /// Appends its line: checksum, id, type, subjects and data, with blanks between.
     func write(to lines: inout [UInt8]) {
-        var line = Array("\(id) \(type.name) \(subjects.joined(separator: ",")) ".utf8)
-        frame.withSpan { bytes in
-            for index in dataStart..<bytes.count - 2 { line.append(bytes[index]) }
-        }
-        lines += KeptEvent.checksum(line[...])
+        // Room for the checksum, which stands first and is known last.
+        let start = lines.count
+        lines.append(contentsOf: repeatElement(0x20, count: 17))
+        lines += String(id).utf8
         lines.append(0x20)
-        lines += line
+        lines += type.name.utf8
+        lines.append(0x20)
+        for (index, subject) in subjects.enumerated() {
+            if index > 0 { lines.append(0x2C) }
+            lines += subject.utf8
+        }
+        lines.append(0x20)
+        frame.withSpan { bytes in
+            for index in dataStart..<bytes.count - 2 { lines.append(bytes[index]) }
+        }
+        let checksum = KeptEvent.checksum(lines[(start + 17)...])
+        lines.replaceSubrange(start..<start + 16, with: checksum)
         lines.append(0x0A)
     }
 

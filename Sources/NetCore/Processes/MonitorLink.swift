@@ -16,7 +16,7 @@ package protocol MonitorLinkDelegate: AnyObject {
 
 /// A connection to one monitor.
 @ReactorActor
-package final class MonitorLink: EventHandler {
+package final class MonitorLink: EventHandler, DeferredHandler {
     let reactor: Reactor
     private let children: ChildProcesses
     private var descriptor: Int32
@@ -35,13 +35,15 @@ package final class MonitorLink: EventHandler {
     /// When somebody has to have heard of the monitor.
     var watchdog = TimerHandle.none
     private var unsent: [(bytes: [UInt8], descriptors: [Int32])] = []
+    private var isFlushScheduled = false
 
     /// Messages a monitor that does not read may have outstanding; the one that breaks this is
     /// given up. A daemon sends a handful in a monitor's life.
     private static let unsentMost = 64
     private static let descriptorsMost = 4
 
-    private init(
+    /// Takes a connected socket over.
+    init(
         _ descriptor: Int32, id: String, children: ChildProcesses, on reactor: Reactor
     ) throws(SystemError) {
         self.descriptor = descriptor
@@ -118,19 +120,32 @@ package final class MonitorLink: EventHandler {
 
     // MARK: Sending
 
-    /// Sends one message; the descriptors are owned by somebody else and only lent.
+    /// Sends one message at the end of this turn, behind the events of the turn: the monitor would
+    /// otherwise take the core from whoever tells of a death. The descriptors are owned by somebody
+    /// else and only lent: with them it goes out at once, if the socket has room.
     func send(_ bytes: [UInt8], lending descriptors: [Int32] = []) {
         guard descriptor >= 0 else { return }
-        if unsent.isEmpty {
-            switch pass(bytes, descriptors) {
-            case .passed: return
-            case .broken: return lose()
-            case .full: try? reactor.change(registration, [.readable, .writable])
-            }
+        if !descriptors.isEmpty {
+            sendWaiting()
+            if descriptor < 0 || unsent.isEmpty && handOver(bytes, descriptors) { return }
         }
         guard unsent.count < MonitorLink.unsentMost else { return lose() }
         // The lender may close its own before the socket takes them.
         unsent.append((bytes, descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 0) }))
+        guard !isFlushScheduled else { return }
+        isFlushScheduled = true
+        reactor.flushAtEndOfTurn(self)
+    }
+
+    /// False when the socket has no room; true also when the link is lost by it.
+    private func handOver(_ bytes: [UInt8], _ descriptors: [Int32]) -> Bool {
+        switch pass(bytes, descriptors) {
+        case .passed: return true
+        case .full: return false
+        case .broken:
+            lose()
+            return true
+        }
     }
 
     private enum Passing { case passed, full, broken }
@@ -150,7 +165,9 @@ package final class MonitorLink: EventHandler {
     private func sendWaiting() {
         while let first = unsent.first {
             switch pass(first.bytes, first.descriptors) {
-            case .full: return
+            case .full:
+                try? reactor.change(registration, [.readable, .writable])
+                return
             case .broken: return lose()
             case .passed:
                 for descriptor in first.descriptors { Descriptor.close(descriptor) }
@@ -170,17 +187,12 @@ package final class MonitorLink: EventHandler {
         }
     }
 
-    /// Takes one message; false when there is none.
+    /// Takes one message; false when there is none, or when what comes behind it can wait for the
+    /// next turn.
     private func receive() -> Bool {
-        var bytes = [UInt8](repeating: 0, count: 4_096)
-        var descriptors = [Int32](repeating: -1, count: MonitorLink.descriptorsMost)
-        var count = Int32(descriptors.count)
-        let moved = unsafe bytes.withUnsafeMutableBufferPointer { bytes in
-            unsafe descriptors.withUnsafeMutableBufferPointer { descriptors in
-                unsafe cepoll_receive_message(
-                    descriptor, bytes.baseAddress, bytes.count, descriptors.baseAddress, &count)
-            }
-        }
+        var bytes: [UInt8] = []
+        var descriptors: [Int32] = []
+        let moved = read(&bytes, &descriptors)
         if moved <= 0 {
             let blocked = moved < 0 && SystemError("receive", moved).kind == .wouldBlock
             if !blocked { lose() }
@@ -188,10 +200,39 @@ package final class MonitorLink: EventHandler {
         }
         // Whatever it said, it lives.
         reactor.timers.cancel(watchdog)
-        let message = MonitorMessage(Array(bytes.prefix(moved)))
-        keep(Array(descriptors.prefix(Int(count))), of: message)
+        let message = MonitorMessage(bytes)
+        keep(descriptors, of: message)
         if let message { delegate?.monitor(self, said: exact(message)) }
-        return true
+        return !isExit(message)
+    }
+
+    /// By way of the stack, of which only what a message fills is touched: an array of this size
+    /// costs a death that comes after a pause more than its message does.
+    private func read(_ bytes: inout [UInt8], _ descriptors: inout [Int32]) -> Int {
+        unsafe withUnsafeTemporaryAllocation(byteCount: 4_096, alignment: 16) { room in
+            unsafe withUnsafeTemporaryAllocation(
+                of: Int32.self, capacity: MonitorLink.descriptorsMost
+            ) { carried in
+                var count = Int32(carried.count)
+                // The kernel fills both, within the sizes given, as far as it says.
+                let moved = unsafe cepoll_receive_message(
+                    descriptor, room.baseAddress, room.count, carried.baseAddress, &count)
+                if moved > 0 {
+                    unsafe bytes.append(contentsOf: room.prefix(moved))
+                    unsafe descriptors.append(contentsOf: carried.prefix(Int(count)))
+                }
+                return moved
+            }
+        }
+    }
+
+    /// Behind an exit comes the end of the tree, which is stored: who wants to hear of the death is
+    /// not made to wait for that.
+    private func isExit(_ message: MonitorMessage?) -> Bool {
+        switch message {
+        case .exited, .exitedUnknown: true
+        default: false
+        }
     }
 
     private func keep(_ descriptors: [Int32], of message: MonitorMessage?) {
@@ -266,6 +307,11 @@ package final class MonitorLink: EventHandler {
     /// Closes the link; the monitor and its program go on.
     private func disconnect() {
         guard descriptor >= 0 else { return }
+        // As much as it takes of what was said in this turn.
+        while let first = unsent.first, case .passed = pass(first.bytes, first.descriptors) {
+            for descriptor in first.descriptors { Descriptor.close(descriptor) }
+            unsent.removeFirst()
+        }
         reactor.timers.cancel(watchdog)
         reactor.deregister(registration)
         Descriptor.close(descriptor)
@@ -276,6 +322,12 @@ package final class MonitorLink: EventHandler {
         unsent = []
         descriptor = -1
         monitorDescriptor = -1
+    }
+
+    /// The end of a turn.
+    package func runDeferred() {
+        isFlushScheduled = false
+        sendWaiting()
     }
 
     /// Closes the link and what is known of the program.

@@ -26,18 +26,6 @@ package struct ProgramExit: Hashable, Sendable {
 
     /// The exit code as shells and the contract count it: 128 + n for signal n.
     package var exitCode: Int32 { code ?? 128 + (signal ?? 0) }
-
-    /// code, signal, requested, forced, ended at.
-    init?(fields: ArraySlice<String>) {
-        let fields = Array(fields)
-        guard fields.count >= 5, let endedAt = Int64(fields[4]) else { return nil }
-        code = Int32(fields[0])
-        signal = Int32(fields[1]).flatMap { $0 == 0 ? nil : $0 }
-        guard code != nil || signal != nil else { return nil }
-        requested = fields[2] == "1"
-        forced = fields[3] == "1"
-        self.endedAt = endedAt
-    }
 }
 
 /// A running program as its monitor names it.
@@ -100,62 +88,35 @@ package enum MonitorMessage: Equatable, Sendable {
     /// Nil for what this daemon does not understand.
     init?(_ bytes: [UInt8]) {
         guard let type = bytes.first else { return nil }
-        var fields = bytes.dropFirst().split(separator: 0, omittingEmptySubsequences: false)
-            .map { String(decoding: $0, as: UTF8.self) }
-        // Each field is ended by NUL: what follows the last one is no field.
-        fields.removeLast()
-        switch type {
-        case MONITOR_HELLO:
-            guard let greeting = MonitorMessage.greeting(fields) else { return nil }
-            self = .greeting(greeting)
-        case MONITOR_SPAWNED:
-            guard let program = MonitorMessage.program(fields[...]) else { return nil }
-            self = .spawned(program)
-        case MONITOR_FAILED:
-            guard fields.count >= 2, let code = Int32(fields[1]) else { return nil }
-            self = .failed(step: fields[0], code: code)
-        case MONITOR_EXITED:
-            if let exit = ProgramExit(fields: fields[...]) {
-                self = .exited(exit)
-            } else if fields.count >= 5, fields[0].isEmpty, let endedAt = Int64(fields[4]) {
-                self = .exitedUnknown(
-                    requested: fields[2] == "1", forced: fields[3] == "1", endedAt: endedAt)
-            } else {
-                return nil
+        var fields = MonitorFields(bytes)
+        let message: MonitorMessage? =
+            switch type {
+            case MONITOR_HELLO: MonitorGreeting(&fields).map(MonitorMessage.greeting)
+            case MONITOR_SPAWNED: ProgramIdentity(&fields).map(MonitorMessage.spawned)
+            case MONITOR_FAILED: MonitorMessage.failed(&fields)
+            case MONITOR_EXITED: MonitorMessage.exited(&fields)
+            case MONITOR_EMPTY: .empty
+            case MONITOR_HELD: fields.number(UInt16.self).map(MonitorMessage.held)
+            case MONITOR_CONNECTION: .connection
+            case MONITOR_PONG: .pong
+            default: nil
             }
-        case MONITOR_EMPTY: self = .empty
-        case MONITOR_HELD:
-            guard let port = fields.first.flatMap({ UInt16($0) }) else { return nil }
-            self = .held(port: port)
-        case MONITOR_CONNECTION: self = .connection
-        case MONITOR_PONG: self = .pong
-        default: return nil
-        }
+        guard let message else { return nil }
+        self = message
     }
 
-    private static func program(_ fields: ArraySlice<String>) -> ProgramIdentity? {
-        let fields = Array(fields)
-        guard fields.count >= 3, let pid = Int32(fields[0]), pid > 1,
-            let startTime = UInt64(fields[1]), let startedAt = Int64(fields[2])
-        else { return nil }
-        return ProgramIdentity(pid: pid, startTime: startTime, startedAt: startedAt)
+    private static func failed(_ fields: inout MonitorFields) -> MonitorMessage? {
+        guard let step = fields.text(), let code = fields.number(Int32.self) else { return nil }
+        return .failed(step: step, code: code)
     }
 
-    private static func greeting(_ fields: [String]) -> MonitorGreeting? {
-        guard fields.count >= 10, let monitorPid = Int32(fields[3]),
-            let state = MonitorGreeting.State(rawValue: fields[4])
-        else { return nil }
-        // An older monitor says less, and sends the program's two descriptors if any.
-        let more = fields.dropFirst(15) + Array(repeating: "", count: 5)
-        let added = Array(more.prefix(5))
-        return MonitorGreeting(
-            id: fields[1], name: fields[2], monitorPid: monitorPid, state: state,
-            program: program(fields[5...]), isReady: fields[8] == "1",
-            isStopping: fields[9] == "1", exit: ProgramExit(fields: fields.dropFirst(10)),
-            version: Int32(fields[0]) ?? 1,
-            heldPort: UInt16(added[0]).flatMap { $0 == 0 ? nil : $0 }, isArmed: added[1] == "1",
-            isAdopted: added[2] == "1", hasTerminal: added[3] == "1",
-            letters: fields.count > 19 ? added[4] : "po")
+    private static func exited(_ fields: inout MonitorFields) -> MonitorMessage? {
+        guard let end = MonitorFields.End(&fields) else { return nil }
+        if let exit = end.exit { return .exited(exit) }
+        // A code that is there and is no number is no end that nobody saw.
+        guard !end.hasCode else { return nil }
+        return .exitedUnknown(
+            requested: end.requested, forced: end.forced, endedAt: end.endedAt)
     }
 
     /// A message to a monitor: its type and its fields, each ended by NUL.
@@ -166,5 +127,41 @@ package enum MonitorMessage: Equatable, Sendable {
             bytes.append(0)
         }
         return bytes
+    }
+}
+
+extension ProgramIdentity {
+    /// pid, start time, started at.
+    fileprivate init?(_ fields: inout MonitorFields) {
+        let pid = fields.number(Int32.self)
+        let startTime = fields.number(UInt64.self)
+        let startedAt = fields.number(Int64.self)
+        guard let pid, pid > 1, let startTime, let startedAt else { return nil }
+        self.init(pid: pid, startTime: startTime, startedAt: startedAt)
+    }
+}
+
+extension MonitorGreeting {
+    fileprivate init?(_ fields: inout MonitorFields) {
+        version = fields.number(Int32.self) ?? 1
+        guard let id = fields.text(), let name = fields.text(),
+            let monitorPid = fields.number(Int32.self),
+            let state = fields.text().flatMap(State.init(rawValue:))
+        else { return nil }
+        self.id = id
+        self.name = name
+        self.monitorPid = monitorPid
+        self.state = state
+        program = ProgramIdentity(&fields)
+        isReady = fields.flag()
+        guard let isStopping = fields.flagIfPresent() else { return nil }
+        self.isStopping = isStopping
+        exit = MonitorFields.End(&fields)?.exit
+        // An older monitor says less, and sends the program's two descriptors if any.
+        heldPort = fields.number(UInt16.self).flatMap { $0 == 0 ? nil : $0 }
+        isArmed = fields.flag()
+        isAdopted = fields.flag()
+        hasTerminal = fields.flag()
+        letters = fields.text() ?? "po"
     }
 }
