@@ -163,8 +163,8 @@ struct CommandLineQueryTests {
         #expect(
             CommandRun.gr(["status", "--json"], server: server).output
                 == #"{"status":"ok","version":"0.1.0","address":"\#(server.url)","#
-                + #""services":{"total":3,"running":1,"starting":0,"stopping":0,"stopped":1,"#
-                + #""failed":1}}"# + "\n")
+                + #""services":{"total":3,"running":1,"starting":0,"stopping":0,"backoff":0,"#
+                + #""armed":0,"stopped":1,"failed":1}}"# + "\n")
     }
 
     @Test func `url prints the URL and nothing else`() {

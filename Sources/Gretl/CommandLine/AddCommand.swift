@@ -39,18 +39,14 @@ enum AddCommand {
         } else if command != nil {
             json.field("cwd", try absolute(".", context))
         }
-        if let group = given.value("group") {
-            guard group.hasPrefix("@") else {
-                throw .usage("a group starts with @", hint: "did you mean '@\(group)'?")
-            }
-            json.field("group", group)
-        }
+        if let group = try group(given) { json.field("group", group) }
         if let ready = given.value("ready") { json.field("ready", ready) }
         if given.has("env") {
             json.field("env", pairs: try variables(given.values("env")))
         }
         if let restart = given.value("restart") { json.field("restart", restart) }
         if given.has("depends-on") { json.field("dependsOn", given.values("depends-on")) }
+        if given.has("restart-with") { json.field("restartWith", given.values("restart-with")) }
         if let start = given.value("start") { json.field("start", start) }
         if let signal = given.value("stop-signal") {
             json.field("stopSignal", signal.hasPrefix("SIG") ? signal : "SIG" + signal)
@@ -75,7 +71,17 @@ enum AddCommand {
         }
     }
 
-    private static func port(_ text: String) throws(CommandFailure) -> Int {
+    /// The group given.
+    static func group(_ given: Invocation) throws(CommandFailure) -> String? {
+        guard let group = given.value("group") else { return nil }
+        guard group.hasPrefix("@") else {
+            throw .usage("a group starts with @", hint: "did you mean '@\(group)'?")
+        }
+        return group
+    }
+
+    /// A port as a number.
+    static func port(_ text: String) throws(CommandFailure) -> Int {
         guard text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let port = Int(text),
             (1...65_535).contains(port)
         else { throw .usage("'\(text)' is no port", hint: "a port is a number from 1 to 65535") }
@@ -89,7 +95,8 @@ enum AddCommand {
         return words.map(ShellQuoting.quoted).joined(separator: " ")
     }
 
-    private static func absolute(
+    /// A path as an absolute one, from the directory here.
+    static func absolute(
         _ path: String, _ context: CommandContext
     ) throws(CommandFailure) -> String {
         if path.hasPrefix("/") { return path }
@@ -119,7 +126,8 @@ enum AddCommand {
     /// Fields that --unset clears, by the name of the option that sets them.
     static let clearable = [
         "cmd": "cmd", "cwd": "cwd", "group": "group", "ready": "ready", "env": "env",
-        "restart": "restart", "depends-on": "dependsOn", "start": "start",
+        "restart": "restart", "depends-on": "dependsOn", "restart-with": "restartWith",
+        "start": "start",
         "stop-signal": "stopSignal", "log-file": "logFile",
     ]
 

@@ -23,7 +23,19 @@ struct ServiceAnswer: Decodable, Sendable {
     let stopReason: String?
     let lastProbe: String?
     let logFile: String?
+    let restarts: Int?
+    let nextTryAt: String?
+    let pendingChange: Bool?
+    let start: String?
+    let autostart: Bool?
     let warnings: [String]?
+
+    /// How it is started, when that is not by hand alone.
+    var startModeShown: String? {
+        let words = [start == "on-demand" ? "on demand" : nil, autostart == true ? "at boot" : nil]
+            .compactMap { $0 }
+        return words.isEmpty ? nil : words.joined(separator: ", ")
+    }
 
     /// How the last run ended; nil before there was one.
     var lastExit: String? {

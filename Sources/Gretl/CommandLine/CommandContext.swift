@@ -81,6 +81,14 @@ struct CommandContext: Sendable {
         if !isJSON { io.writeErrors(Array("gr: \(DisplayText.escaped(text))\n".utf8)) }
     }
 
+    /// Asks a person, on standard error; only a yes is one.
+    func ask(_ question: String) -> Bool {
+        io.writeErrors(Array("\(DisplayText.escaped(question)) [y/N] ".utf8))
+        let answer = io.readLine() ?? ""
+        let word = answer.split(separator: " ").first ?? ""
+        return ["y", "yes"].contains(word.lowercased())
+    }
+
     /// Reports a failure: the envelope on standard output under --json, else words on standard
     /// error.
     func report(_ failure: CommandFailure) {

@@ -37,9 +37,11 @@ struct DaemonClient: Sendable {
 
     /// Sends a request whose answer goes on: a stream of events, or a terminal.
     func open(
-        _ method: String, _ target: String, headers: [(name: String, value: String)] = []
+        _ method: String, _ target: String, headers: [(name: String, value: String)] = [],
+        upgrade: StaticString? = nil
     ) throws(CommandFailure) -> BlockingStream {
         var call = request(method, target, accepting: "text/event-stream, application/json")
+        call.upgrade = upgrade
         call.headers += headers
         let (stream, body) = try reach(call) { (call) throws(BlockingCall.Failure) in
             let stream = try call.open()

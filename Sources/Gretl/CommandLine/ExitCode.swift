@@ -19,6 +19,10 @@ package enum ExitCode: Int32, Sendable, CaseIterable {
     case notAllowed = 7
     /// Some of several names failed.
     case partialFailure = 8
+    /// gr exec: the command is there and cannot be run.
+    case commandNotRunnable = 126
+    /// gr exec: there is no such command.
+    case commandNotFound = 127
 
     /// The exit code of an API error.
     init(status: Int, code: String) {

@@ -95,6 +95,8 @@ extension ExitCode {
         case .notReady: "not ready in time"
         case .notAllowed: "the token is missing or wrong, or a rule forbids it"
         case .partialFailure: "some of several names failed"
+        case .commandNotRunnable: "gr exec: the command cannot be run"
+        case .commandNotFound: "gr exec: there is no such command"
         }
     }
 }

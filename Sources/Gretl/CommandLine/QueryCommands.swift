@@ -91,6 +91,7 @@ enum QueryCommands {
         ]
         lines += details(service, context).map { ($0.0, $0.1, nil) }
         printLines(lines, context)
+        try StatusAdvice.show(service, client, context)
         return .success
     }
 
@@ -109,7 +110,10 @@ enum QueryCommands {
             ("last exit", service.lastExit), ("cmd", service.cmd), ("cwd", service.cwd),
             ("env", joined(service.env)), ("ready", service.ready),
             ("last probe", service.lastProbe), ("depends on", joined(service.dependsOn)),
-            ("restart", service.restart), ("log file", service.logFile),
+            ("restart", service.restart),
+            ("restarts", service.restarts.flatMap { $0 > 0 ? "\($0) by itself" : nil }),
+            ("next try", service.nextTryAt), ("start", service.startModeShown),
+            ("log file", service.logFile),
         ] + (service.warnings ?? []).map { ("warning", $0) }
     }
 
@@ -134,7 +138,9 @@ enum QueryCommands {
         let services = try client.decode(
             ServiceListAnswer.self, try client.call("GET", "/v1/services")
         ).services
-        let words = ["running", "starting", "stopping", "stopped", "failed"]
+        let words = [
+            "running", "starting", "stopping", "backoff", "armed", "stopped", "failed",
+        ]
         let counts = words.map { word in (word, services.count { $0.status == word }) }
         if context.isJSON {
             // Two answers in one line, so this body is the client's own.
@@ -176,22 +182,31 @@ enum QueryCommands {
 
     static let url: @Sendable (CommandContext) throws(CommandFailure) -> ExitCode = {
         (context) throws(CommandFailure) in
+        let (url, body) = try resolved(context)
+        if context.isJSON {
+            context.printJSON(body)
+        } else {
+            context.print(DisplayText.escaped(url))
+        }
+        return .success
+    }
+
+    /// The URL of the service that was named, and the answer it comes from.
+    static func resolved(
+        _ context: CommandContext
+    ) throws(CommandFailure) -> (url: String, body: [UInt8]) {
         let name = context.invocation.arguments[0]
         let client = try context.client()
         let body = try ServiceCommands.named(name, client, context) { () throws(CommandFailure) in
             try client.call("GET", "/v1/resolve/" + DaemonClient.percentEncoded(name))
         }
-        if context.isJSON {
-            context.printJSON(body)
-            return .success
-        }
-        guard let url = try client.decode(ResolutionAnswer.self, body).url else {
+        let url = try client.decode(ResolutionAnswer.self, body).url
+        guard let url = url ?? (context.isJSON ? "" : nil) else {
             throw CommandFailure(
                 exit: .failure, code: "no_url", message: "\(name) has no port, so it has no URL",
                 hint: "give it one: gr add \(name) --port PORT")
         }
-        context.print(DisplayText.escaped(url))
-        return .success
+        return (url, body)
     }
 
     static let health: @Sendable (CommandContext) throws(CommandFailure) -> ExitCode = {

@@ -22,4 +22,22 @@ enum ShellQuoting {
         }
         return quoted + "'"
     }
+
+    /// The same, with control characters spelled out: `$'a\\nb'`, as bash, zsh and ksh read it.
+    static func quotedVisibly(_ word: String) -> String {
+        guard DisplayText.escaped(word) != word else { return quoted(word) }
+        var quoted = "$'"
+        for scalar in word.unicodeScalars {
+            if scalar == "'" || scalar == "\\" {
+                quoted += "\\" + String(scalar)
+            } else if DisplayText.escaped(String(scalar)) == String(scalar) {
+                quoted.unicodeScalars.append(scalar)
+            } else {
+                for byte in String(scalar).utf8 {
+                    quoted += "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+                }
+            }
+        }
+        return quoted + "'"
+    }
 }

@@ -48,20 +48,32 @@ extension SupervisorEnvironment {
 
     /// What a monitor is told to run for `spec`.
     func programStart(_ spec: ServiceSpec, incarnation: String) -> ProgramStart {
-        var variables = inherited
-        variables["PORT"] = spec.port.map { "\($0)" }
         let directory = spec.directory ?? homeDirectory
-        variables["PWD"] = directory
-        if spec.tty, variables["TERM"] == nil { variables["TERM"] = "xterm-256color" }
-        for (name, value) in spec.environment { variables[name] = value }
-        // Ours: by these a later daemon finds the program, whatever the spec says.
-        variables["GRETL_NAME"] = spec.name
-        variables["GRETL_GROUP"] = spec.group ?? ""
-        variables["GRETL_DAEMON"] = daemonURL
+        var variables = spec.variables(
+            inherited: inherited, directory: directory, daemonURL: daemonURL)
+        // By this a later daemon finds the program, whatever the spec says.
         variables["GRETL_INCARNATION"] = incarnation
         return ProgramStart(
             shell: shell, command: spec.command ?? "", directory: directory,
             logPath: logPath(of: spec), umask: umask,
             environment: variables.map { "\($0.key)=\($0.value)" }.sorted())
+    }
+}
+
+extension ServiceSpec {
+    /// What its program finds in its environment, for a start and for gr exec.
+    func variables(
+        inherited: [String: String], directory: String, daemonURL: String
+    ) -> [String: String] {
+        var variables = inherited
+        variables["PORT"] = port.map { "\($0)" }
+        variables["PWD"] = directory
+        if tty, variables["TERM"] == nil { variables["TERM"] = "xterm-256color" }
+        for (name, value) in environment { variables[name] = value }
+        // Ours, whatever the spec says.
+        variables["GRETL_NAME"] = name
+        variables["GRETL_GROUP"] = group ?? ""
+        variables["GRETL_DAEMON"] = daemonURL
+        return variables
     }
 }

@@ -13,9 +13,10 @@ package final class SQLiteConnection {
     private static let maximumStatements = 64
 
     /// Opens the file at `path`, which must exist (0600); refuses a link.
-    init(path: String) throws(SQLiteError) {
+    init(path: String, isReadOnly: Bool = false) throws(SQLiteError) {
         let flags =
-            SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+            (isReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX
+            | SQLITE_OPEN_EXRESCODE
             | SQLITE_OPEN_NOFOLLOW
         // On failure, too, the handle is set and must be closed.
         var result = unsafe sqlite3_open_v2(path, &handle, flags, nil)

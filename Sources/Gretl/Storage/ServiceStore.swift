@@ -77,16 +77,19 @@ package final class ServiceStore {
 
     /// Every row, sorted by name (by its bytes).
     package func records() async throws(StorageError) -> [Record] {
-        try await database.read { connection throws(SQLiteError) in
-            try connection.rows(
-                """
-                SELECT name, port, command, directory, service_group, ready, environment,
-                    depends_on, restart, root, created_at, updated_at, start_mode, listen,
-                    autostart, tty, stop_signal, log_file, restart_with
-                FROM services ORDER BY name
-                """
-            ) { row throws(SQLiteError) in try Self.record(row) }
-        }
+        try await database.read { connection throws(SQLiteError) in try Self.read(connection) }
+    }
+
+    /// Every row, for who has a connection of its own.
+    nonisolated static func read(_ connection: SQLiteConnection) throws(SQLiteError) -> [Record] {
+        try connection.rows(
+            """
+            SELECT name, port, command, directory, service_group, ready, environment,
+                depends_on, restart, root, created_at, updated_at, start_mode, listen,
+                autostart, tty, stop_signal, log_file, restart_with
+            FROM services ORDER BY name
+            """
+        ) { row throws(SQLiteError) in try Self.record(row) }
     }
 
     private nonisolated static func record(_ row: SQLiteRow) throws(SQLiteError) -> Record {

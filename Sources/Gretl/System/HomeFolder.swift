@@ -16,13 +16,14 @@ package final class HomeFolder: Sendable {
 
     package var runPath: String { "\(path)/run" }
     package var logsPath: String { "\(path)/logs" }
-    package var databasePath: String { "\(path)/state.db" }
+    package var databasePath: String { "\(path)/\(Self.databaseName)" }
     package var eventsPath: String { "\(path)/events.log" }
     package var configurationPath: String { "\(path)/config.toml" }
     package var lockPath: String { "\(path)/\(Self.lockName)" }
     package var socketPath: String { "\(path)/\(Self.socketName)" }
 
     package static let addressName = "address"
+    package static let databaseName = "state.db"
     package static let lockName = "daemon.lock"
     package static let socketName = "daemon.sock"
     /// Held by who starts a daemon in the background.

@@ -52,16 +52,20 @@ package enum Terminal {
     }
 
     /// Waits until one of the descriptors can be read, at most so long; which of them can. A
-    /// negative descriptor is passed over, and none at all make it a pause.
+    /// negative descriptor is passed over, and none at all make it a pause. A reader of standard
+    /// output that leaves meanwhile ends the process, as a write would.
     package static func waitReadable(
         _ descriptors: [Int32], milliseconds: Int32 = -1
     ) -> [Bool] {
         var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        // Asked for nothing, the kernel tells errors only.
+        entries.append(pollfd(fd: output, events: 0, revents: 0))
+        defer { if entries.last?.revents == Int16(POLLERR) { end(by: SIGPIPE) } }
         // As many entries as the count says, alive during the call.
         guard unsafe poll(&entries, nfds_t(entries.count), milliseconds) > 0 else {
-            return entries.map { _ in false }
+            return descriptors.map { _ in false }
         }
-        return entries.map { $0.revents != 0 }
+        return entries.dropLast().map { $0.revents != 0 }
     }
 
     /// Readies the standard streams of a client command: one that was closed must not become the

@@ -30,6 +30,9 @@ extension CommandTable {
                 name: "depends-on", value: "NAME", summary: "a service that is started before it",
                 repeats: true),
             OptionSpec(
+                name: "restart-with", value: "NAME",
+                summary: "of those, one whose restart restarts it too", repeats: true),
+            OptionSpec(
                 name: "start", value: "MODE",
                 summary: "manual (default), or on-demand: by the first connection",
                 choices: ["manual", "on-demand"]),

@@ -1,0 +1,88 @@
+// Programs that a client command becomes or starts: gr exec and gr open. They get the streams and
+// signals of the command, which has neither blocked nor ignored any. The daemon must never use
+// this: it starts programs through monitors.
+
+import Glibc
+import NetCore
+
+/// Starts other programs.
+package enum ProgramLaunch {
+    /// Why a program could not be run.
+    package struct Failure {
+        package let reason: String
+        /// There is none of that name, or its directory is not there.
+        package let isNotFound: Bool
+
+        init(_ code: Int32) {
+            reason = SystemError.text(code)
+            isNotFound = code == ENOENT || code == ENOTDIR
+        }
+    }
+
+    /// Becomes the program. Comes back only with the failure.
+    package static func become(
+        _ words: [String], environment: [String: String], directory: String?
+    ) -> Failure {
+        guard let name = words.first, !name.isEmpty else { return Failure(ENOENT) }
+        if let directory {
+            // The path is copied into a terminated text for the length of the call.
+            guard unsafe chdir(directory) == 0 else { return Failure(errno) }
+        }
+        let variables = environment.map { "\($0.key)=\($0.value)" }
+        var failure = ENOENT
+        for path in candidates(name, environment["PATH"]) {
+            let code = unsafe withTexts(words) { arguments in
+                unsafe withTexts(variables) { variables in
+                    // All pointers live until exec replaces or refuses.
+                    _ = unsafe execve(path, arguments, variables)
+                    return errno
+                }
+            }
+            // As a shell does it: what cannot be run is worth more words than what is not there.
+            if code != ENOENT, code != ENOTDIR { failure = code }
+        }
+        return Failure(failure)
+    }
+
+    /// Runs a program to its end; its exit code, or nil when it could not be started.
+    package static func run(_ words: [String], environment: [String: String]) -> Int32? {
+        guard let name = words.first else { return nil }
+        let variables = environment.map { "\($0.key)=\($0.value)" }
+        for path in candidates(name, environment["PATH"]) {
+            var pid: pid_t = 0
+            let result = unsafe withTexts(words) { arguments in
+                unsafe withTexts(variables) { variables in
+                    // All pointers live until the call returns, behind the child's exec.
+                    unsafe posix_spawn(&pid, path, nil, nil, arguments, variables)
+                }
+            }
+            guard result == 0 else { continue }
+            var status: Int32 = 0
+            while unsafe waitpid(pid, &status, 0) < 0 { if errno != EINTR { return nil } }
+            return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
+        }
+        return nil
+    }
+
+    /// Where a name can be: itself with a slash in it, else in the folders of PATH.
+    private static func candidates(_ name: String, _ path: String?) -> [String] {
+        if name.contains("/") { return [name] }
+        let folders = (path ?? "/usr/local/bin:/usr/bin:/bin").split(
+            separator: ":", omittingEmptySubsequences: false)
+        return folders.prefix(1_000).map { $0.isEmpty ? "./\(name)" : "\($0)/\(name)" }
+    }
+
+    private static func withTexts<Result>(
+        _ texts: [String],
+        _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
+    ) -> Result {
+        var copies = unsafe texts.map { unsafe strdup($0) }
+        unsafe copies.append(nil)
+        // Freed after the body, which must not keep them.
+        defer { unsafe copies.forEach { unsafe free($0) } }
+        return unsafe copies.withUnsafeMutableBufferPointer { buffer in
+            // Never empty: it holds the final NULL.
+            unsafe body(buffer.baseAddress!)
+        }
+    }
+}
