@@ -111,6 +111,27 @@ import Testing
         #expect(try fixture.service("db")["status"].text == "stopped")
     }
 
+    @Test func `A job that is done is not waited for, one that failed or was stopped is`() throws {
+        let flag = fixture.folder.file("fails")
+        try fixture.register(
+            "job", command: "test -e \(flag) && exit 1; sleep 0.2", more: "\"restart\":\"never\"")
+        try server("web", needs: ["job"])
+        #expect(try fixture.start("web").status == 200)
+        #expect(try fixture.waits("job", for: "stopped"))
+        try crash("web")
+        #expect(try eventually(within: 10_000) { try starts("web") == 2 })
+        #expect(try fixture.waits("web", for: "running"))
+
+        TemporaryFolder.write("", to: flag)
+        _ = try fixture.start("job")
+        #expect(try fixture.waits("job", for: "failed"))
+        try crash("web")
+        #expect(try waitsFor("web", "job"))
+        _ = unsafe unlink(flag)
+        #expect(try fixture.start("job").status == 200)
+        #expect(try fixture.waits("web", for: "running", within: 10_000))
+    }
+
     @Test func `The wait goes on behind a new daemon`() throws {
         try server("db", restart: "never")
         try server("web", needs: ["db"])

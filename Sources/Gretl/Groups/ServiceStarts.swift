@@ -85,8 +85,17 @@ extension Groups {
     /// The first of what `service` depends on that is not up.
     func missingDependency(of service: Service) -> String? {
         guard !service.startsAlone else { return nil }
-        return service.spec.dependsOn.first { name in registry.find(name).map { !isUp($0) } ?? true
+        return service.spec.dependsOn.first { name in
+            registry.find(name).map { !isUp($0) && !isDone($0) } ?? true
         }
+    }
+
+    /// A job that has done its work: a program that listens nowhere and ended well by itself.
+    private func isDone(_ service: Service) -> Bool {
+        guard service.spec.port == nil, service.spec.ready == nil,
+            service.machine.state == .stopped, let exit = service.machine.lastExit
+        else { return false }
+        return exit.code == 0 && !exit.requested
     }
 
     /// A stop was asked for: a start that still waits is taken back.
