@@ -4,6 +4,7 @@
 
 import CEpoll
 import Glibc
+import Synchronization
 import TestSupport
 import Testing
 
@@ -47,11 +48,21 @@ final class ServiceFixture {
 
     var serverCommand: String { "exec perl \(folder.file("server.pl"))" }
 
-    /// A port nobody listens on at the moment.
+    /// A port nobody listens on at the moment. Not one of those the kernel gives to clients, which
+    /// another test may have the next moment, and none that another test of this process was given.
     static func freePort() -> UInt16 {
-        let socket = Holder("127.0.0.1")
-        return socket.port
+        for _ in 0..<1_000 {
+            let count = nextPort.wrappingAdd(1, ordering: .relaxed).newValue
+            let port = UInt16(12_000 + count % 15_000)
+            if Holder("127.0.0.1", port: port).isListening, Holder("::1", port: port).isListening {
+                return port
+            }
+        }
+        return Holder("127.0.0.1").port
     }
+
+    /// Begins anywhere: other processes look for ports too.
+    private static let nextPort = Atomic<Int>(Int.random(in: 0..<15_000))
 
     /// Registers; the answer must be 201. Values are JSON texts.
     @discardableResult
