@@ -38,8 +38,10 @@ final class BackgroundDaemon {
     /// What the daemon said so far.
     var log: String { TextFile.read(file("daemon.log")) ?? "" }
 
-    /// How many daemons came up in this folder.
-    var starts: Int { log.split(separator: "\n").count { $0.contains(" info started ") } }
+    /// How many daemons came up in this folder. Each says so before it answers anybody.
+    var starts: Int {
+        log.split(separator: "\n").count { $0 == "listening on \(home)/daemon.sock" }
+    }
 
     /// The pid of the running daemon: one that really has this folder.
     var pid: Int32? {

@@ -27,7 +27,7 @@ enum CommandTable {
             name: "home", value: "DIR", summary: "the daemon's folder; default $GR_HOME or ~/.gr"),
         OptionSpec(
             name: "address", value: "URL",
-            summary: "where the daemon is; default $GRETL_DAEMON or DIR/address"),
+            summary: "where the daemon is; default $GRETL_DAEMON, or its folder says"),
         OptionSpec(name: "help", short: "h", summary: "show this help"),
     ]
 

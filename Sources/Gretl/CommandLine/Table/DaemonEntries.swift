@@ -2,7 +2,10 @@
 // through CommandTable.
 
 extension CommandTable {
-    static let daemonCommands = [serve, daemonStatus, health, version, help]
+    static let daemonCommands = [
+        serve, daemonStart, daemonStop, daemonStatus, daemonLogs, daemonInstall, health, version,
+        help,
+    ]
 
     static let serve = CommandSpec(
         name: "serve", summary: "Run the daemon in the foreground",
@@ -24,12 +27,57 @@ extension CommandTable {
         ],
         isForwarded: true, run: { (_) throws(CommandFailure) in .success })
 
-    static let daemonStatus = CommandSpec(
-        name: "daemon status", summary: "Ask whether the daemon runs",
-        examples: [
-            Example(line: "gr daemon status || gr serve", summary: "run it here if it does not")
+    static let daemonStart = CommandSpec(
+        name: "daemon start", summary: "Start the daemon in the background",
+        details: """
+            Returns once it answers. A daemon that runs already is left alone. Commands that need \
+            it do the same by themselves.
+            """,
+        options: [
+            OptionSpec(
+                name: "listen", value: "ADDR:PORT",
+                summary: "listen there; default: what config.toml says", repeats: true)
         ],
-        startsDaemon: false, run: QueryCommands.health)
+        examples: [Example(line: "gr daemon start", summary: "with the folder ~/.gr")],
+        startsDaemon: false, run: DaemonCommands.start)
+
+    static let daemonStop = CommandSpec(
+        name: "daemon stop", summary: "End the daemon; services go on running",
+        details: "Answers under way are finished. The next daemon takes the services back.",
+        examples: [
+            Example(line: "gr daemon stop && gr daemon start", summary: "start anew")
+        ],
+        startsDaemon: false, run: DaemonCommands.stop)
+
+    static let daemonStatus = CommandSpec(
+        name: "daemon status", summary: "Ask whether the daemon runs, without starting it",
+        examples: [
+            Example(line: "gr daemon status -q", summary: "running or stopped; exit code 0 or 3")
+        ],
+        startsDaemon: false, run: DaemonCommands.status)
+
+    static let daemonLogs = CommandSpec(
+        name: "daemon logs", summary: "Show what the daemon in the background says",
+        options: [
+            follow,
+            OptionSpec(
+                name: "lines", short: "n", value: "N", summary: "the newest N lines; default 100"),
+            jsonLines,
+        ],
+        examples: [Example(line: "gr daemon logs -n 20 -f", summary: "from now on")],
+        startsDaemon: false, run: DaemonCommands.logs)
+
+    static let daemonInstall = CommandSpec(
+        name: "daemon install", summary: "Have systemd run the daemon in your sessions",
+        details: """
+            Writes a unit of your user, ends the daemon that runs and starts the unit. Services \
+            go on running.
+            """,
+        options: [OptionSpec(name: "print", summary: "only show the unit")],
+        examples: [
+            Example(line: "gr daemon install --print", summary: "see what would be installed")
+        ],
+        startsDaemon: false, run: InstallCommand.run)
 
     static let health = CommandSpec(
         name: "health", summary: "Ask whether the daemon answers",

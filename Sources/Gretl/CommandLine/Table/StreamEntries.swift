@@ -4,9 +4,9 @@
 extension CommandTable {
     static let streamCommands = [logs, events]
 
-    private static let follow = OptionSpec(
+    static let follow = OptionSpec(
         name: "follow", short: "f", summary: "go on until interrupted")
-    private static let jsonLines = OptionSpec(
+    static let jsonLines = OptionSpec(
         name: "jsonl", summary: "print one JSON object on each line")
 
     static let logs = CommandSpec(
