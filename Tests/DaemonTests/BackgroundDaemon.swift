@@ -13,7 +13,7 @@ final class BackgroundDaemon {
     var environment: [String] = []
 
     /// `subfolder` is where the daemon's folder is in the user's home.
-    init(configuration: String = "port = 0\n", subfolder: String = ".gr") {
+    init(configuration: String = "port = 0\n", subfolder: String = "gr") {
         self.subfolder = subfolder
         var path = folder.path
         for part in subfolder.split(separator: "/") {
@@ -43,11 +43,12 @@ final class BackgroundDaemon {
         log.split(separator: "\n").count { $0 == "listening on \(home)/daemon.sock" }
     }
 
-    /// The pid of the running daemon: one that really has this folder.
+    /// The pid of the running daemon; the file also has that of one that has ended.
     var pid: Int32? {
         let text = TextFile.read(file("daemon.lock")) ?? ""
         guard let pid = text.split(separator: "\n").first.flatMap({ Int32($0) }), pid > 1,
-            ProcessTable.words(pid, "cmdline").contains(home), ProcessTable.isAlive(pid)
+            ProcessTable.words(pid, "cmdline").dropFirst().first == "serve",
+            ProcessTable.isAlive(pid)
         else { return nil }
         return pid
     }
@@ -61,8 +62,9 @@ final class BackgroundDaemon {
 
     /// What every run has in its environment.
     var variables: [String] {
-        let chosen = subfolder == ".gr" ? [] : ["GR_HOME=\(home)"]
-        return ["HOME=\(user)", "LANG=C.UTF-8"] + chosen + environment
+        // A folder that nobody chose may be taken for that of the daemon at the default address,
+        // and other tests may run one there.
+        ["HOME=\(user)", "LANG=C.UTF-8", "GR_HOME=\(home)"] + environment
     }
 
     /// Kills the daemon, if one runs.

@@ -178,7 +178,7 @@ extension DaemonProcess {
             [BuildProducts.gr] + words,
             environment: [
                 "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=\(home)", "GR_HOME=\(home)",
-                "LANG=C.UTF-8", "TERM=xterm",
+                "LANG=C.UTF-8", "TERM=xterm", "GR_NO_AUTOSTART=1",
             ] + environment, on: surroundings, input: input, directory: directory)
     }
 }

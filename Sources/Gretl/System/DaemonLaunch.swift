@@ -19,9 +19,10 @@ package struct DaemonLaunch: Sendable {
     }
 
     /// Why there is no daemon.
-    package struct Failure: Error, Equatable {
+    package struct Failure: Error, Equatable, CustomStringConvertible {
         package let message: String
         package let hint: String
+        package var description: String { message }
     }
 
     private let home: String
@@ -49,32 +50,13 @@ package struct DaemonLaunch: Sendable {
         do throws(FileError) {
             path = try HomeFolder.prepare(try HomeFolder.locate(option: home))
         } catch { throw Failure(message: error.description, hint: "see: gr help serve, --home") }
-        let line = try waitInLine("\(path)/\(HomeFolder.startLockName)")
-        defer { withExtendedLifetime(line) {} }
-        if try settles(path) { return .found }
-        return try start(path)
+        let line = try StartLine(path, until: deadline)
+        let outcome: Outcome = try settles(path) ? .found : start(path)
+        withExtendedLifetime(line) {}
+        return outcome
     }
 
     // MARK: Others
-
-    /// Holds the lock of those who start; closing it lets the next one in.
-    private func waitInLine(_ path: String) throws(Failure) -> Descriptor {
-        let file = unsafe open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard file >= 0 else {
-            let error = FileError.failed("open", path, errno)
-            throw Failure(message: error.description, hint: "the home folder has to be writable")
-        }
-        let line = Descriptor(file)
-        while flock(file, LOCK_EX | LOCK_NB) != 0 {
-            guard SystemTime.shared.now() < deadline else {
-                throw Failure(
-                    message: "somebody else has been starting the daemon for too long",
-                    hint: "try again, or: gr daemon status")
-            }
-            pause()
-        }
-        return line
-    }
 
     /// Whether a daemon that has the folder answers; false once none has it.
     private func settles(_ path: String) throws(Failure) -> Bool {

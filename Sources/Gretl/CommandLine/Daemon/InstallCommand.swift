@@ -1,5 +1,7 @@
 // gr daemon install: the daemon as a unit of the user's systemd, started with the session.
 
+internal import NetCore
+
 enum InstallCommand {
     static let run: @Sendable (CommandContext) throws(CommandFailure) -> ExitCode = {
         (context) throws(CommandFailure) in
@@ -32,10 +34,7 @@ enum InstallCommand {
                 exit: .failure, code: "not_installed", message: error.description, hint: nil)
         }
         try systemctl(control, ["daemon-reload"], context)
-        // One folder, one daemon: that of systemd takes the place of the one that runs.
-        _ = DaemonEnd.run(home: home.path)
-        try systemctl(control, ["enable", "--now", UserUnit.name], context)
-        let facts = try answering(context)
+        let facts = try takePlace(of: home, control, context)
         if context.isJSON {
             printJSON(unit, path, context)
         } else {
@@ -45,6 +44,26 @@ enum InstallCommand {
             context.say("to keep it without a session: loginctl enable-linger")
         }
         return .success
+    }
+
+    /// One folder, one daemon: that of systemd takes the place of the one that runs. Nobody else
+    /// starts one meanwhile.
+    private static func takePlace(
+        of home: DaemonAddress.Home, _ control: String, _ context: CommandContext
+    ) throws(CommandFailure) -> DaemonFacts {
+        let line: StartLine
+        do {
+            let folder = try HomeFolder.prepare(try HomeFolder.locate(option: home.path))
+            line = try StartLine(folder, until: SystemTime.shared.now() + DaemonLaunch.patience)
+        } catch {
+            throw CommandFailure(
+                exit: .failure, code: "not_installed", message: "\(error)", hint: nil)
+        }
+        _ = DaemonEnd.run(home: home.path)
+        try systemctl(control, ["enable", "--now", UserUnit.name], context)
+        let facts = try answering(context)
+        withExtendedLifetime(line) {}
+        return facts
     }
 
     private static func unitPath(_ context: CommandContext) throws(CommandFailure) -> String {
