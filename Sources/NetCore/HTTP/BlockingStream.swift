@@ -82,7 +82,9 @@ package final class BlockingStream {
     /// False when more bytes are needed.
     private func readHead(_ scan: inout HeadScan) throws(BlockingCall.Failure) -> Bool {
         var head = ResponseHead()
-        switch head.parse(pending.span, scan: &scan, limits: HeadLimits()) {
+        // A span of a stored array cannot outlive the access, as release builds notice.
+        let bytes = pending
+        switch head.parse(bytes.span, scan: &scan, limits: HeadLimits()) {
         case .incomplete: return false
         case .invalid(let failure): throw .malformed(failure)
         case .complete(let length):
@@ -138,7 +140,9 @@ package final class BlockingStream {
         var body: [UInt8] = []
         var at = 0
         while true {
-            switch decoder.next(pending.span.extracting(at..<pending.count)) {
+            // As in `readHead`.
+            let bytes = pending
+            switch decoder.next(bytes.span.extracting(at..<bytes.count)) {
             case .data(let offset, let count, let consumed):
                 body += pending[(at + offset)..<(at + offset + count)]
                 at += consumed
