@@ -59,9 +59,11 @@ struct CommandProgramTests {
         let json = try fixture.daemon.gr(words + ["--json"])
         #expect(json.end() == 0)
         #expect(json.output.contains(#""TOKEN":"a'b\n""#) && json.output.hasSuffix("}}\n"))
-        let elsewhere = try fixture.daemon.gr(
-            words + ["--address", "http://127.0.0.1:\(fixture.daemon.port)"])
+        let elsewhere = try fixture.daemon.gr(words + ["--address", "http://127.0.0.1:1"])
         #expect(elsewhere.end() == 1 && elsewhere.output == "")
+        let inside = try fixture.daemon.gr(
+            words, environment: ["GRETL_DAEMON=http://127.0.0.1:\(fixture.daemon.port)"])
+        #expect(inside.end() == 0 && inside.output == shown)
         fixture.daemon.stop()
         let alone = try fixture.daemon.gr(words + ["-q"])
         #expect(alone.end() == 0 && alone.output == names.output)

@@ -49,7 +49,8 @@ enum AddCommand {
         if given.has("restart-with") { json.field("restartWith", given.values("restart-with")) }
         if let start = given.value("start") { json.field("start", start) }
         if let signal = given.value("stop-signal") {
-            json.field("stopSignal", signal.hasPrefix("SIG") ? signal : "SIG" + signal)
+            let name = signal.uppercased()
+            json.field("stopSignal", name.hasPrefix("SIG") ? name : "SIG" + name)
         }
         if let path = given.value("log-file") { json.field("logFile", try absolute(path, context)) }
         try switches(given, &json)

@@ -153,9 +153,13 @@ struct DaemonClient: Sendable {
     // MARK: Failures
 
     private struct Envelope: Decodable {
+        struct Details: Decodable {
+            let logTail: [String]?
+        }
         let code: String
         let message: String
         let hint: String?
+        let details: Details?
     }
 
     private func failure(_ answer: BlockingCall.Answer) -> CommandFailure {
@@ -168,7 +172,8 @@ struct DaemonClient: Sendable {
         }
         return CommandFailure(
             exit: ExitCode(status: answer.status, code: envelope.code), code: envelope.code,
-            message: envelope.message, hint: envelope.hint, body: answer.body)
+            message: envelope.message, hint: envelope.hint,
+            lines: envelope.details?.logTail ?? [], body: answer.body)
     }
 
     private func unreachable(_ message: String, _ hint: String) -> CommandFailure {

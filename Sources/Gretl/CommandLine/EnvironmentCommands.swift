@@ -63,10 +63,14 @@ enum EnvironmentCommands {
         _ name: String, _ context: CommandContext
     ) throws(CommandFailure) -> ServiceSpec {
         let place = try context.daemonPlace()
-        guard place.isHome, let home = place.home else {
+        // A service finds the address of its own daemon in GRETL_DAEMON.
+        guard let home = place.home,
+            place.isHome || (try? DaemonAddress.find(home)) == place.shown
+        else {
             throw CommandFailure(
                 exit: .failure, code: "not_here",
-                message: "values of variables are only read in the daemon's own folder",
+                message: "the values of variables are in the folder of the daemon, and "
+                    + "\(place.shown.url) is not the one of the folder here",
                 hint: "leave out --address and GRETL_DAEMON, or say --home DIR")
         }
         let names: [String]
