@@ -134,6 +134,22 @@ import Testing
         #expect(stage.pid != nil && stage.pid != killed)
     }
 
+    @Test func `a command that meets a daemon at its end waits for that and starts the next`()
+        throws
+    {
+        let stage = BackgroundDaemon()
+        // Whoever holds the lock and answers nobody is like a daemon that ends or comes up.
+        let lock = stage.file("daemon.lock")
+        TemporaryFolder.write("4194000\n", to: lock)
+        let holder = try Outsider(["flock", lock, "sleep", "3"])
+        let isHeld = try eventually { try Program.run(["flock", "-n", lock, "true"]).exit == 1 }
+        #expect(isHeld)
+        let run = try stage.gr(["ls", "-q"])
+        #expect(run.exit == 0 && run.errors == "", "\(run.errors)")
+        #expect(!holder.isAlive, "it was waited for")
+        #expect(stage.starts == 1)
+    }
+
     @Test func `what has the port of a daemon that was killed gets nothing`() throws {
         let stage = BackgroundDaemon()
         #expect(try stage.gr(["ls"]).exit == 0)

@@ -46,7 +46,7 @@ package final class DaemonLock: Sendable {
             let holder = storedPID(file).map { "pid \($0)" } ?? "another process"
             throw FileError(
                 path, .locked,
-                "a daemon runs already (\(holder)); stop it with Ctrl-C or `kill` and its pid")
+                "a daemon runs already (\(holder)); stop it with: gr daemon stop")
         }
         // The holder may have died and its file been removed between our open and our lock.
         var mine = stat()

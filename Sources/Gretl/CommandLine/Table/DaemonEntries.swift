@@ -81,7 +81,7 @@ extension CommandTable {
 
     static let health = CommandSpec(
         name: "health", summary: "Ask whether the daemon answers",
-        examples: [Example(line: "gr health -q || gr serve", summary: "start it if it does not")],
+        examples: [Example(line: "gr health -q || echo down", summary: "ask without starting it")],
         startsDaemon: false, run: QueryCommands.health)
 
     static let version = CommandSpec(
