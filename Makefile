@@ -14,6 +14,11 @@ MONITOR_SOURCES = $(wildcard Sources/CEpoll/Monitor/*.c Sources/CEpoll/Monitor/*
 # (docs/decisions/0002-one-monitor-per-service.md).
 MONITOR_FLAGS = -std=gnu11 -Os -static -Wall -Wextra -Werror -ISources/CEpoll/include
 
+# What gr prints of itself at the installation.
+MAN_PAGES = gr.1
+SHARED_FOLDERS = man/man1 man/man5 bash-completion/completions zsh/site-functions \
+	fish/vendor_completions.d
+
 .NOTPARALLEL:
 .PHONY: help run build test bench fuzz install clean debug release lint format \
 	test-thread test-address for-build for-tests
@@ -27,7 +32,7 @@ help:
 	@echo "make test-thread     the tests under the thread sanitizer"
 	@echo "make test-address    the tests under the address sanitizer"
 	@echo "make lint            formats only; make format mends what a tool can mend"
-	@echo "make install         gr and gr-monitor into PREFIX=$(PREFIX)/bin"
+	@echo "make install         gr, gr-monitor, man pages, completions into PREFIX=$(PREFIX)"
 	@echo "make clean           remove what was built"
 
 # ---- run and build ----------------------------------------------------------------------------
@@ -54,8 +59,17 @@ $(BUILD)/release/gr-monitor $(BUILD)/debug/gr-monitor: $(MONITOR_SOURCES) Makefi
 	$(CC) $(MONITOR_FLAGS) $(filter %.c,$^) -o $@
 
 install: build
-	install -d $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/,$(SHARED_FOLDERS))
 	install -m 755 $(BUILD)/release/gr $(BUILD)/release/gr-monitor $(DESTDIR)$(PREFIX)/bin
+	@for page in $(MAN_PAGES); do $(BUILD)/release/gr man $${page%.*} >$(BUILD)/$$page && \
+		install -m 644 $(BUILD)/$$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; done
+	@cd $(BUILD) && for shell in bash zsh fish; do \
+		release/gr completion $$shell >completion.$$shell; done
+	install -m 644 $(BUILD)/completion.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/gr
+	install -m 644 $(BUILD)/completion.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_gr
+	install -m 644 $(BUILD)/completion.fish \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/gr.fish
 
 clean:
 	rm -rf .build .build-thread .build-address perf/build

@@ -16,9 +16,6 @@ package struct ProgramResult {
 
 /// Programs of the machine.
 package enum Program {
-    /// Where to look for programs.
-    package static let path = "PATH=/usr/local/bin:/usr/bin:/bin"
-
     /// The environment of the tests themselves, as `NAME=VALUE`.
     package static var inheritedEnvironment: [String] {
         ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
@@ -28,6 +25,8 @@ package enum Program {
     package static func run(
         _ words: [String], environment: [String] = [], directory: String = "/", seconds: Int = 20
     ) throws -> ProgramResult {
+        let hasPath = environment.contains { $0.hasPrefix("PATH=") }
+        let path = hasPath ? [] : ["PATH=/usr/local/bin:/usr/bin:/bin"]
         let folder = TemporaryFolder()
         let flags = O_WRONLY | O_CREAT | O_CLOEXEC
         let null = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
@@ -35,7 +34,7 @@ package enum Program {
         let errors = unsafe open(folder.file("errors"), flags, 0o600)
         defer { for descriptor in [null, output, errors] { close(descriptor) } }
         let made = try DaemonProcess.spawn(
-            "/usr/bin/env", ["env", "-C", directory] + words, [path] + environment,
+            "/usr/bin/env", ["env", "-C", directory] + words, path + environment,
             [null, output, errors])
         defer { close(made.pidfd) }
         let isOver = DaemonProcess.waitReadable(made.pidfd, Int32(seconds) * 1_000)
