@@ -15,7 +15,7 @@ MONITOR_SOURCES = $(wildcard Sources/CEpoll/Monitor/*.c Sources/CEpoll/Monitor/*
 MONITOR_FLAGS = -std=gnu11 -Os -static -Wall -Wextra -Werror -ISources/CEpoll/include
 
 # What gr prints of itself at the installation.
-MAN_PAGES = gr.1
+MAN_PAGES = gr.1 gr.toml.5
 SHARED_FOLDERS = man/man1 man/man5 bash-completion/completions zsh/site-functions \
 	fish/vendor_completions.d
 

@@ -41,9 +41,9 @@ import Testing
         let daemon = try daemon(["plain-web"])
         try TextFile.make(folder: folder.file("deep-folder"))
         let cases = [
-            ("show vers", "[version]"), ("show daemon sta", "[daemon][status]"),
+            ("show vers", "[version]"), ("show daemon statu", "[daemon][status]"),
             ("show help compl", "[help][completion]"),
-            ("show help daemon sta", "[help][daemon][status]"),
+            ("show help daemon statu", "[help][daemon][status]"),
             ("show ls --sta", "[ls][--status]"), ("show ls -s fai", "[ls][-s][failed]"),
             ("show ls --status fai", "[ls][--status][failed]"),
             ("show ls --status=fai", "[ls][--status=failed]"),
@@ -55,6 +55,10 @@ import Testing
             ("show stop --grace 5s plai", "[stop][--grace][5s][plain-web]"),
             ("show add x --depends-on plai", "[add][x][--depends-on][plain-web]"),
             ("show add x --cmd plai", "[add][x][--cmd][plai]"),
+            ("show ls @al", "[ls][@all]"), ("show start @al", "[start][@all]"),
+            ("show stop plain-web '@al", "[stop][plain-web][@all]"),
+            ("show add x --group @al", "[add][x][--group][@all]"),
+            ("show add x --group=@al", "[add][x][--group=@all]"),
             ("show url plain-web plai", "[url][plain-web][plai]"),
         ]
         try expect(cases, in: shell, home: daemon.home)

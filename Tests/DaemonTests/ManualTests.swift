@@ -6,11 +6,11 @@ import Testing
 @Suite struct ManualTests {
     let folder = TemporaryFolder()
 
-    @Test(arguments: ["gr"])
+    @Test(arguments: ["gr", "gr.toml"])
     func aPageIsWithoutFaultsForManAndMandoc(page: String) throws {
         let made = try Program.run([BuildProducts.gr, "man", page])
         #expect(made.exit == 0 && made.errors.isEmpty)
-        let file = folder.file("page.1")
+        let file = folder.file(page == "gr" ? "page.1" : "page.5")
         TemporaryFolder.write(made.output, to: file)
         let lint = try Program.run(["mandoc", "-Tlint", file])
         #expect(lint.exit == 0, "\(lint.output)\(lint.errors)")

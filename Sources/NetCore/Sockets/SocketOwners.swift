@@ -22,6 +22,13 @@ package final class SocketOwners {
         guard netlink >= 0 else { throw SystemError("sock_diag", netlink) }
     }
 
+    /// Throws what ``init()`` would throw.
+    package nonisolated static func probe() throws(SystemError) {
+        let netlink = cepoll_sockdiag_open()
+        guard netlink >= 0 else { throw SystemError("sock_diag", netlink) }
+        Descriptor.close(netlink)
+    }
+
     /// The socket that would accept a connection to `address`, nil when nobody listens.
     package func listener(at address: SocketAddress) throws(SystemError) -> Owner? {
         var owner = cepoll_socket_owner()

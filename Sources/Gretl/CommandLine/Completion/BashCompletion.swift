@@ -208,6 +208,8 @@ enum BashCompletion {
                 _gr_argument "$command" "$position"
                 [[ $kind == commands && $position -le 2 ]] && _gr_commands "$first"
             fi
+            # No service is called so.
+            [[ $kind == services && $cur == @* ]] && kind=groups
             case $kind in
             words\ *) IFS=' ' read -ra found <<<"${kind#words }" ;;
             services) _gr_ask ls ;;

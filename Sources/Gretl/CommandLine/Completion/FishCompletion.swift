@@ -176,6 +176,10 @@ enum FishCompletion {
                 else
                     set kind (__gr_argument "$command" $position)
                 end
+                # No service is called so.
+                string match -q -r -- '^["\']?@' $cur
+                and test "$kind" = services
+                and set kind groups
                 switch "$kind"
                     case 'words *'
                         printf '%s\n' $prefix(string split ' ' -- $kind)[2..-1]

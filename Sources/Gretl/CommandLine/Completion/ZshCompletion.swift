@@ -184,6 +184,8 @@ enum ZshCompletion {
                 else
                     _gr_argument "$command" "$position"
                 fi
+                # No service is called so.
+                [[ $kind == services && $PREFIX == (\"|\'|)@* ]] && kind=groups
                 case $kind in
                 (words\ *) compadd -- ${(s: :)${kind#words }} ;;
                 (commands)

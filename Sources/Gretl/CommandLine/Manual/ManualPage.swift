@@ -4,6 +4,7 @@
 /// The pages there are.
 enum ManualPage: String, CaseIterable, Sendable {
     case gr
+    case file = "gr.toml"
 
     /// Of the last change to the words that are written here.
     static let date = "2026-11-25"
@@ -12,6 +13,7 @@ enum ManualPage: String, CaseIterable, Sendable {
     var text: String {
         switch self {
         case .gr: CommandManual.text
+        case .file: FileManual.text
         }
     }
 }
@@ -47,7 +49,7 @@ enum CommandManual {
             "gr add web --port 3000 -- npm run dev", "gr start web", "curl $(gr url web)/",
         ])
         page.section("SEE ALSO")
-        page.plain("systemctl(1), ss(8)")
+        page.seeAlso([("gr.toml", 5)])
         return page.text
     }
 

@@ -28,6 +28,11 @@ struct Roff {
         text += ".TP\n.B \(Roff.word(term))\n\(Roff.filled(words))\n"
     }
 
+    /// Other pages, by name and section.
+    mutating func seeAlso(_ pages: [(name: String, section: Int)]) {
+        for page in pages { text += ".BR \(Roff.word(page.name)) (\(page.section))\n" }
+    }
+
     /// Lines to be typed, as they are.
     mutating func example(_ lines: [String]) {
         text += ".PP\n.RS 4\n.nf\n"

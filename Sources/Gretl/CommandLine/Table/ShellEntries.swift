@@ -1,8 +1,21 @@
-// What the commands take that print something about gr for other programs: completion, man. Read
-// through CommandTable.
+// What the commands take that are about gr itself and its surroundings: doctor, completion, man.
+// Read through CommandTable.
 
 extension CommandTable {
-    static let shellCommands = [completion, man]
+    static let shellCommands = [doctor, completion, man]
+
+    static let doctor = CommandSpec(
+        name: "doctor", summary: "Find out what is wrong, and what to do about it",
+        details: """
+            Looks at the kernel, the programs, the home folder, the disk, the clock, the daemon, \
+            the ports of services and their monitors. It changes nothing, starts nothing and \
+            needs no daemon. Ends with 1 when something does not work.
+            """,
+        examples: [
+            Example(line: "gr doctor", summary: "everything"),
+            Example(line: "gr doctor -q", summary: "only what is not as it should be"),
+        ],
+        startsDaemon: false, run: DoctorCommand.run)
 
     static let completion = CommandSpec(
         name: "completion", summary: "Print the completion script for a shell",
@@ -17,7 +30,9 @@ extension CommandTable {
 
     static let man = CommandSpec(
         name: "man", summary: "Print a manual page",
-        arguments: [ArgumentSpec(name: "PAGE", summary: "default gr", isOptional: true)],
+        arguments: [
+            ArgumentSpec(name: "PAGE", summary: "gr or gr.toml; default gr", isOptional: true)
+        ],
         examples: [Example(line: "gr man | man -l -", summary: "read it without installing")],
         run: ManualCommand.run)
 }
