@@ -65,6 +65,23 @@ struct CommandAttachTests {
         #expect(last.end() == 0 && last.output.hasSuffix("gr: repl has ended\r\n"))
     }
 
+    @Test("a reader of its output that leaves ends it with the terminal as it was")
+    func reader() throws {
+        let fixture = try fixture()
+        let line =
+            "stty -a | cksum; \(BuildProducts.gr) attach repl | head -c 3; echo; stty -a | cksum"
+        let run = try CommandProcess(
+            ["/bin/sh", "-c", line],
+            environment: ["PATH=/usr/bin:/bin", "GR_HOME=\(fixture.daemon.home)"],
+            on: .terminal(rows: 30, columns: 90))
+        #expect(run.sees("hel"))
+        // Its next output is what it notices it by.
+        run.type("x\r")
+        #expect(run.end() == 0)
+        let lines = run.output.split(whereSeparator: \.isNewline)
+        #expect(lines.count > 1 && lines.first == lines.last, "\(run.output)")
+    }
+
     @Test("on pipes it types what it reads and shows what comes")
     func pipes() throws {
         let fixture = try fixture()

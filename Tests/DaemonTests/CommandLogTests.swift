@@ -21,7 +21,7 @@ struct CommandLogTests {
         try fixture.register("worker", command: "echo work; exec sleep 1000")
         for name in ["web", "worker"] {
             try fixture.start(name)
-            let last = name == "web" ? "end" : "work"
+            let last = name == "web" ? "end\"" : ":\"work\""
             #expect(
                 try eventually {
                     try fixture.daemon.ask("GET", "/v1/services/\(name)/logs").text.contains(last)

@@ -13,9 +13,10 @@ package enum ProgramLaunch {
         /// There is none of that name, or its directory is not there.
         package let isNotFound: Bool
 
-        init(_ code: Int32) {
-            reason = SystemError.text(code)
-            isNotFound = code == ENOENT || code == ENOTDIR
+        init(_ code: Int32, directory: String? = nil) {
+            let text = SystemError.text(code)
+            reason = directory.map { "\($0): \(text)" } ?? text
+            isNotFound = directory == nil && (code == ENOENT || code == ENOTDIR)
         }
     }
 
@@ -26,7 +27,9 @@ package enum ProgramLaunch {
         guard let name = words.first, !name.isEmpty else { return Failure(ENOENT) }
         if let directory {
             // The path is copied into a terminated text for the length of the call.
-            guard unsafe chdir(directory) == 0 else { return Failure(errno) }
+            guard unsafe chdir(directory) == 0 else {
+                return Failure(errno, directory: directory)
+            }
         }
         let variables = environment.map { "\($0.key)=\($0.value)" }
         var failure = ENOENT

@@ -53,13 +53,13 @@ package enum Terminal {
 
     /// Waits until one of the descriptors can be read, at most so long; which of them can. A
     /// negative descriptor is passed over, and none at all make it a pause. A reader of standard
-    /// output that leaves meanwhile ends the process, as a write would.
+    /// output that leaves meanwhile ends the process, as a write would, but for one that `holdsOn`.
     package static func waitReadable(
-        _ descriptors: [Int32], milliseconds: Int32 = -1
+        _ descriptors: [Int32], milliseconds: Int32 = -1, holdsOn: Bool = false
     ) -> [Bool] {
         var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         // Asked for nothing, the kernel tells errors only.
-        entries.append(pollfd(fd: output, events: 0, revents: 0))
+        entries.append(pollfd(fd: holdsOn ? -1 : output, events: 0, revents: 0))
         defer { if entries.last?.revents == Int16(POLLERR) { end(by: SIGPIPE) } }
         // As many entries as the count says, alive during the call.
         guard unsafe poll(&entries, nfds_t(entries.count), milliseconds) > 0 else {

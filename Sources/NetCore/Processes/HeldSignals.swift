@@ -9,6 +9,8 @@ import Glibc
 package final class HeldSignals {
     /// Those that end a process that does not say otherwise.
     package static let ending = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
+    /// Nobody reads the output any more.
+    package static let brokenPipe = SIGPIPE
     /// The terminal got another size.
     package static let resize = SIGWINCH
     /// The process goes on behind a stop.

@@ -74,6 +74,7 @@ private struct AttachSession {
     private enum End {
         case detached
         case programEnded
+        case outputFailed
         case signal(Int32)
     }
 
@@ -101,7 +102,9 @@ private struct AttachSession {
     }
 
     mutating func run(keysText: String) throws(CommandFailure) -> ExitCode {
-        let signals = HeldSignals(HeldSignals.ending + [HeldSignals.resize, HeldSignals.resume])
+        let signals = HeldSignals(
+            HeldSignals.ending
+                + [HeldSignals.brokenPipe, HeldSignals.resize, HeldSignals.resume])
         if context.io.inputIsTerminal { remark("attached to \(name); \(keysText) detaches") }
         let terminal = context.io.inputIsTerminal ? RawTerminal(Terminal.input) : nil
         resize()
@@ -110,6 +113,8 @@ private struct AttachSession {
         switch end {
         case .detached: remark("detached; gr attach \(name) comes back")
         case .programEnded: remark("\(name) has ended")
+        case .outputFailed:
+            if signals.next() == HeldSignals.brokenPipe { Terminal.end(by: HeldSignals.brokenPipe) }
         case .signal(let number): Terminal.end(by: number)
         }
         try context.io.checkOutput()
@@ -128,7 +133,7 @@ private struct AttachSession {
             let input = isInputOver || typed.count > Self.typedMost ? -1 : Terminal.input
             let ready = Terminal.waitReadable(
                 [input, stream.descriptor, signals.descriptor],
-                milliseconds: typed.isEmpty ? -1 : 20)
+                milliseconds: typed.isEmpty ? -1 : 20, holdsOn: true)
             if ready[2] {
                 switch signals.next() {
                 case nil: break
@@ -151,6 +156,7 @@ private struct AttachSession {
                 typed.removeFirst(count)
             }
             if ready[1] || !typed.isEmpty, isOver() { return .programEnded }
+            if context.io.outputFailure() != nil { return .outputFailed }
         }
     }
 
@@ -163,7 +169,6 @@ private struct AttachSession {
             guard let bytes = next else { return false }
             guard !bytes.isEmpty else { return true }
             context.io.writeOutput(bytes)
-            if context.io.outputFailure() != nil { return true }
         }
         return false
     }
