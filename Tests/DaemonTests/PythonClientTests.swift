@@ -26,6 +26,7 @@ import Testing
     /// Runs `script` with the client imported; it must end by itself and complain about nothing.
     private func drive(
         _ version: String, _ script: String, port: UInt16? = nil, _ arguments: [String],
+        environment: [String] = [],
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         let program = fixture.folder.file("script.py")
@@ -42,7 +43,8 @@ import Testing
         let base = "http://127.0.0.1:\(port ?? daemon.port)"
         let result = try Program.run(
             ["python3", "-B", program, base] + arguments,
-            environment: ["PYTHONPATH=\(folder)/\(version)"], directory: fixture.folder.path,
+            environment: ["PYTHONPATH=\(folder)/\(version)"] + environment,
+            directory: fixture.folder.path,
             seconds: 120)
         #expect(
             result.exit == 0 && result.errors.isEmpty,
@@ -173,6 +175,25 @@ import Testing
                 return
             } catch let error as DaemonProcessError { if attempt == 5 { throw error } }
         }
+    }
+
+    @Test(arguments: ["1.0.3", "1.1.0"])
+    func theClientStartsTheDaemonItself(version: String) throws {
+        let port = ServiceFixture.freePort()
+        let background = BackgroundDaemon(configuration: "port = 0\nsdk_port = \(port)\n")
+        // It gives a start 5 s, which a busy machine may exceed.
+        let script = """
+            for attempt in range(6):
+                try:
+                    assert gr.ports() == []
+                    break
+                except ConnectionError as error:
+                    assert attempt < 5, error
+            """
+        let path = "PATH=\(BuildProducts.directory):/usr/local/bin:/usr/bin:/bin"
+        try drive(version, script, port: port, [], environment: background.variables + [path])
+        #expect(background.pid != nil)
+        #expect(background.starts == 1, "\(background.log)")
     }
 
     @Test func aTakenClientPortIsSaid() throws {

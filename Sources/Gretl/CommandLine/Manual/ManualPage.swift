@@ -82,6 +82,8 @@ enum CommandManual {
         ("~/.gr/config.toml", "Where the daemon listens, its token and its limits."),
         ("~/.gr/state.db", "What is registered."),
         ("~/.gr/address", "Where the daemon listens."),
+        ("~/.gr/daemon.sock", "The socket that gr tries first."),
+        ("~/.gr/daemon.log", "What a daemon in the background says."),
         ("~/.gr/logs/NAME.log", "What a service wrote; older files end in .1 to .4."),
     ]
 }
