@@ -144,8 +144,8 @@ final class EventWatcher: @unchecked Sendable {
         guard unsafe cepoll_address_parse(&address, "127.0.0.1", port) == 0 else {
             return "no port"
         }
-        _ = unsafe cepoll_connect(&address, Int32(SOCK_STREAM.rawValue), &descriptor)
-        guard descriptor >= 0 else { return "no connection: errno \(-descriptor)" }
+        let result = unsafe cepoll_connect(&address, Int32(SOCK_STREAM.rawValue), &descriptor)
+        guard descriptor >= 0 else { return "no connection: errno \(-result)" }
         defer { close(descriptor) }
         let request = "GET \(target) HTTP/1.1\r\nHost: localhost\r\n\(more)\r\n"
         guard wait(descriptor, POLLOUT, patience) else { return "not connected: errno \(errno)" }
