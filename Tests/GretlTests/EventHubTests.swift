@@ -70,6 +70,31 @@ import Testing
         }
     }
 
+    /// What happens between a request and the first look at its client pushes the oldest event out;
+    /// that does not make a slow reader of the client.
+    @Test func whoBeginsWithTheOldestIsNotTakenForSlow() async throws {
+        try await eventStaged { stage in
+            stage.publish(1_024)
+            let all = try stage.ask("?stats=0&since=0")
+            let resumed = try stage.ask("?stats=0", lastID: 1)
+            let publisher = Publisher(stage)
+            #expect(
+                stage.turn {
+                    // Runs before what the requests of this turn have put off.
+                    stage.reactor.flushAtEndOfTurn(publisher)
+                    return !all.ids.isEmpty && !resumed.ids.isEmpty
+                })
+            stage.settle()
+            let latest = Int(stage.hub.log.ring.latestID)
+            #expect(latest > 1_025)
+            for client in [all, resumed] {
+                #expect(client.ids == Array(try #require(client.ids.first)...latest))
+            }
+            #expect(all.gaps == [] && resumed.gaps == ["evicted"])
+            #expect(stage.hub.counts.slow == 0 && stage.hub.count == 2)
+        }
+    }
+
     @Test func oneWhoDoesNotReadIsToldAndComesBack() async throws {
         try await eventStaged { stage in
             let slow = try stage.listenNarrowly()
@@ -244,4 +269,12 @@ import Testing
             }
         }
     }
+}
+
+/// Something happens in the middle of a turn.
+@ReactorActor
+private final class Publisher: DeferredHandler {
+    private unowned let stage: EventStage
+    init(_ stage: EventStage) { self.stage = stage }
+    func runDeferred() { stage.publish(3) }
 }

@@ -8,16 +8,6 @@ package import NetCore
 /// The stream of events.
 @ReactorActor
 package final class EventHub: EventSink {
-    /// Where a new listener begins, fixed when its request came.
-    package struct Start {
-        var place: Int
-        var lastID: Int64
-        var opening: ByteChunk
-        var filter: EventFilter?
-        var wantsStats: Bool
-        var wantsSnapshot: Bool
-    }
-
     /// What happened so far, for GET /v1/daemon/stats.
     package struct Counts: Equatable, Sendable {
         package var published = 0
@@ -74,27 +64,6 @@ package final class EventHub: EventSink {
 
     /// Whether one more can listen.
     package var hasRoom: Bool { !isClosing && count < EventLimits.subscribers }
-
-    /// What a listener that asks for `query` gets first.
-    package func start(_ query: EventQuery) -> Start {
-        let ring = log.ring
-        var resume = EventRing.Resume(place: ring.first)
-        var requested: Int64?
-        switch query.start {
-        case .now: resume.place = ring.end
-        case .oldest: break
-        case .after(let id):
-            resume = ring.resume(after: id)
-            requested = id
-        case .invalid: resume.gap = .invalid
-        }
-        var opening = EventFrames.retry
-        if let gap = resume.gap { opening += EventFrames.gap(gap, requested: requested, ring) }
-        return Start(
-            place: resume.place, lastID: requested ?? ring.latestID, opening: ByteChunk(opening),
-            filter: query.filter, wantsStats: query.wantsStats,
-            wantsSnapshot: query.wantsSnapshot)
-    }
 
     /// Feeds `stream` from now on.
     package func add(_ stream: EventStream, _ start: Start) {
@@ -183,9 +152,8 @@ package final class EventHub: EventSink {
         let stream = subscriber.stream
         // What fills the socket is still under way: `streamDrained` brings it back.
         guard subscriber.slot >= 0, stream.isOpen, stream.isDrained else { return 1 }
+        if let opening = subscriber.opening { open(subscriber, with: opening) }
         guard subscriber.place >= log.ring.first else { return letGo(subscriber) }
-        if let opening = subscriber.opening { stream.append(opening) }
-        subscriber.opening = nil
         var effort = 1
         if subscriber.snapshot.isEmpty {
             effort += appendEvents(to: subscriber)
@@ -207,6 +175,17 @@ package final class EventHub: EventSink {
         subscriber.isCaughtUp = isAll
         if !isAll { visitSoon(subscriber) }
         return effort + EventRound.write
+    }
+
+    /// The first visit. What was the oldest event when the client asked may be gone by now, which is
+    /// not the client's doing: then it begins as if it asked now.
+    private func open(_ subscriber: EventSubscriber, with opening: ByteChunk) {
+        subscriber.opening = nil
+        var opening = opening
+        if subscriber.place < log.ring.first, subscriber.from != .now {
+            (subscriber.place, opening) = beginning(subscriber.from)
+        }
+        subscriber.stream.append(opening)
     }
 
     /// Appends the next events the client wants, at most a write full; the effort of looking.

@@ -10,6 +10,7 @@ final class EventSubscriber: EventStreamOwner {
     private unowned let hub: EventHub
     let filter: EventFilter?
     let wantsStats: Bool
+    let from: EventQuery.Start
     /// Where it stands in the hub's table.
     var slot = -1
     /// The place of the next event it gets.
@@ -30,6 +31,7 @@ final class EventSubscriber: EventStreamOwner {
     init(_ stream: EventStream, _ start: EventHub.Start, hub: EventHub, stats: Int, pings: Int) {
         self.stream = stream
         self.hub = hub
+        from = start.from
         filter = start.filter
         wantsStats = start.wantsStats
         place = start.place
