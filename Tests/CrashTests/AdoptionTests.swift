@@ -187,6 +187,8 @@ extension CrashTests {
             daemon.kill9()
             for victim in [monitor.pid, pid] { _ = kill(victim, SIGKILL) }
             #expect(eventually { !ProcessTable.isAlive(monitor.pid) && !ProcessTable.isAlive(pid) })
+            // Nobody has heard of the program yet.
+            _ = unsafe unlink("\(daemon.runPath)/\(monitor.id).pid")
             TemporaryFolder.write(
                 "sleep 0.3; export GRETL_NAME=late GRETL_INCARNATION=\(monitor.id) GR_MAIN=1 "
                     + "GR_TREE=\(daemon.token); exec sleep 1000",

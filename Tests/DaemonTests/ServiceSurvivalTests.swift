@@ -62,8 +62,12 @@ import Testing
         try killAll(fixture, "yes")
         try fixture.daemon.restart()
         #expect(try fixture.waits("yes", for: "running"))
+        // Of one monitor.
         #expect(
-            eventually { ProcessTable.folderNames(fixture.daemon.file("run")).count == 2 },
+            eventually {
+                let names = ProcessTable.folderNames(fixture.daemon.file("run"))
+                return Set(names.map { $0.prefix { $0 != "." } }).count == 1 && names.count == 3
+            },
             "\(ProcessTable.folderNames(fixture.daemon.file("run")))")
     }
 

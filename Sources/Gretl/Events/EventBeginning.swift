@@ -1,5 +1,5 @@
-// Where a client that begins to listen stands in the order of events, and what it is told first: how
-// long to wait before it comes back, and a gap where what it asks for is not kept. Used by
+// Where a client that begins to listen stands in the order of events, and what it is told first:
+// how long to wait before it comes back, and a gap where what it asks for is not kept. Used by
 // EventRoutes when the request comes, by EventHub once more when the ring has moved on since.
 
 import NetCore

@@ -177,8 +177,8 @@ package final class EventHub: EventSink {
         return effort + EventRound.write
     }
 
-    /// The first visit. What was the oldest event when the client asked may be gone by now, which is
-    /// not the client's doing: then it begins as if it asked now.
+    /// The first visit. What was the oldest event when the client asked may be gone by now, which
+    /// is not the client's doing: then it begins as if it asked now.
     private func open(_ subscriber: EventSubscriber, with opening: ByteChunk) {
         subscriber.opening = nil
         var opening = opening

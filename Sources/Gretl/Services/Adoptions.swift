@@ -23,14 +23,30 @@ extension Supervisor {
         changed(service)
     }
 
-    /// Nothing runs below the lost monitor.
+    /// Nothing runs below the lost monitor, as far as is known.
     private func forget(_ link: MonitorLink, of service: Service) {
         service.link = nil
         service.listensBy = nil
+        let id = link.id
         link.close()
-        programVanished(service)
-        changed(service)
+        defer { changed(service) }
+        guard service.machine.isAlive else { return programVanished(service) }
+        // It was told to start a program, and may have done so without anybody hearing of it.
+        spawn { [self] in
+            await endAll(of: id, grace: .zero)
+            RunFiles.removeAll(id, in: environment.runDirectory)
+            if service.machine.state == .spawning, service.monitorsLost < Supervisor.monitorsMost {
+                service.monitorsLost += 1
+                instruct(service)
+            } else {
+                programVanished(service)
+            }
+            changed(service)
+        }
     }
+
+    /// How often the monitor of one start may be lost before that start has failed.
+    private static let monitorsMost = 3
 
     /// Starts the next monitor of the program of `service`.
     func adopt(_ service: Service) {

@@ -140,9 +140,13 @@ extension Supervisor {
 
     func spawned(_ program: ProgramIdentity, of service: Service) {
         service.program = program
+        service.monitorsLost = 0
         service.spawnedAt = reactor.now
         service.stopGrace = nil
-        if let link = service.link { RunFiles.settleIntent(link.id, in: environment.runDirectory) }
+        if let link = service.link {
+            RunFiles.settleIntent(link.id, in: environment.runDirectory)
+            RunFiles.writeProgram(program, of: link.id, in: environment.runDirectory)
+        }
         let spec = service.reachable
         apply(.spawned(needsProbe: spec.port != nil || spec.ready != nil), to: service)
         for waiter in service.starts where waiter.endsAtSpawn {

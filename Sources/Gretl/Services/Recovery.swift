@@ -121,10 +121,12 @@ package final class Recovery {
             return readForgotten(file, hasEnded: Recovery.exit(fields) != nil)
         }
         if let exit = Recovery.exit(fields) {
+            endLeftovers(file, hasEnded: true)
             take(.exit(exit), of: service, file)
         } else if !isNewBoot, findStray(file) || mayBeStarting(file) {
             return
         } else if facts != nil {
+            endLeftovers(file, hasEnded: false)
             take(isNewBoot ? .reboot : .unknown, of: service, file)
         } else {
             RunFiles.removeAll(file.id, in: runDirectory)
@@ -137,10 +139,23 @@ package final class Recovery {
             let all = strays ?? StrayPrograms.find()
             strays = all
             // Its monitor removes the files.
-            if let stray = all.programs[file.id], supervisor.discard(stray) { return }
+            if let stray = program(of: file, all), supervisor.discard(stray) { return }
             if mayBeStarting(file) { return }
         }
+        endLeftovers(file, hasEnded: hasEnded)
         RunFiles.removeAll(file.id, in: runDirectory)
+    }
+
+    /// A monitor that was killed leaves its socket. What it was about to end, or what the program
+    /// left behind when all three were killed, is ended here.
+    private func endLeftovers(_ file: RunFiles.Found, hasEnded: Bool) {
+        guard !isNewBoot, !hasEnded || RunFiles.hasSocket(file.id, in: runDirectory) else { return }
+        let all = strays ?? StrayPrograms.find()
+        strays = all
+        guard all.members[file.id] != nil else { return }
+        spawn { [supervisor] in
+            await supervisor.endAll(of: file.id, grace: ServiceMachine.clearingGrace)
+        }
     }
 
     private func take(
@@ -156,11 +171,19 @@ package final class Recovery {
     private func findStray(_ file: RunFiles.Found) -> Bool {
         let all = strays ?? StrayPrograms.find()
         strays = all
-        guard let stray = all.programs[file.id], let service = registry.find(stray.service),
+        guard let stray = program(of: file, all), let service = registry.find(stray.service),
             !service.machine.isAlive, supervisor.takeBack(stray, of: service)
         else { return false }
         found += 1
         return true
+    }
+
+    /// The main program among those of an incarnation: the one the monitor told of, which may have
+    /// ended before what it started; the oldest when it did not come to that.
+    private func program(of file: RunFiles.Found, _ all: StrayPrograms) -> StrayProgram? {
+        guard let stray = all.programs[file.id] else { return nil }
+        let told = RunFiles.program(file.id, in: runDirectory)
+        return told == nil || told == stray.process ? stray : nil
     }
 
     /// Whether the program of a monitor that is gone may be there without its environment: between
@@ -194,6 +217,9 @@ package final class Recovery {
         defer { finishIfDone() }
         // It is found by its socket from here on.
         RunFiles.settleIntent(link.id, in: runDirectory)
+        if let program = greeting.program {
+            RunFiles.writeProgram(program, of: link.id, in: runDirectory)
+        }
         guard let service = registry.find(greeting.name), !service.machine.isAlive else {
             // Nobody knows it any more, or a second program of one service: it has to go.
             supervisor.discard(link)

@@ -20,6 +20,8 @@ package final class Service {
     package internal(set) var isForced = false
     /// A monitor was started to take its program over, and has not said yet that it did.
     var isBeingAdopted = false
+    /// Monitors that were killed in this start, before they told of a program.
+    var monitorsLost = 0
     /// The grace of the last stop of its tree.
     var stopGrace: Duration?
     /// The id of the monitor that was lost: its socket's file is how a later daemon knows that

@@ -1,9 +1,11 @@
 // The small files of the run directory. `ID.new` says that a monitor is being started: without it a
 // daemon that comes up in the milliseconds between the start of a monitor and the moment it can be
 // found would miss it. It becomes `ID.run` with the program's start and says whose it is, should
-// nobody be left to ask. `ID.sock` and `ID.exit` are the monitor's.
+// nobody be left to ask; `ID.pid` says which process that is. `ID.sock` and `ID.exit` are the
+// monitor's.
 
 import Glibc
+import NetCore
 
 /// Names and contents of the run directory.
 package enum RunFiles {
@@ -38,8 +40,29 @@ package enum RunFiles {
         _ = unsafe renameat(directory, "\(id).new", directory, "\(id).run")
     }
 
+    /// Says which process the program of an incarnation is: what it started has the same
+    /// environment.
+    static func writeProgram(_ program: ProgramIdentity, of id: String, in directory: Int32) {
+        let flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC
+        let descriptor = unsafe openat(directory, "\(id).pid", flags, 0o600)
+        guard descriptor >= 0 else { return }
+        let bytes = Array("pid=\(program.pid) start=\(program.startTime)\n".utf8)
+        _ = unsafe write(descriptor, bytes, bytes.count)
+        close(descriptor)
+    }
+
+    /// The process an incarnation's program was; nil when nobody heard of it.
+    static func program(_ id: String, in directory: Int32) -> ProcessIdentity? {
+        guard let fields = readFields("\(id).pid", in: directory),
+            let pid = fields["pid"].flatMap({ Int32($0) }),
+            let start = fields["start"].flatMap({ UInt64($0) })
+        else { return nil }
+        return ProcessIdentity(pid: pid, startTime: start)
+    }
+
     /// The monitor is gone, or about to end with everything known.
     static func removeIntent(_ id: String, in directory: Int32) {
+        _ = unsafe unlinkat(directory, "\(id).pid", 0)
         _ = unsafe unlinkat(directory, "\(id).new", 0)
         _ = unsafe unlinkat(directory, "\(id).run", 0)
     }
@@ -54,7 +77,7 @@ package enum RunFiles {
 
     /// Forgets everything of an incarnation.
     static func removeAll(_ id: String, in directory: Int32) {
-        for suffix in ["new", "run", "sock", "exit"] {
+        for suffix in ["new", "run", "pid", "sock", "exit"] {
             _ = unsafe unlinkat(directory, "\(id).\(suffix)", 0)
         }
     }

@@ -1,6 +1,7 @@
-// Programs whose monitor and daemon were both killed: nobody is left to ask, but every program has
-// the name of its incarnation in its environment. Reads all of /proc, which takes milliseconds: for
-// Recovery before the daemon listens, and only when a monitor is missing.
+// Programs whose monitor was killed before anybody knew of them, or together with the daemon:
+// nobody is left to ask, but every program has the name of its incarnation in its environment.
+// Reads all of /proc, which takes milliseconds: for Recovery before the daemon listens, and only
+// when a monitor is missing; on the background thread afterwards.
 
 import Glibc
 import NetCore
@@ -20,21 +21,28 @@ struct StrayProgram {
             pid: pid, startTime: startTime, startedAt: ProcessFacts.startedAt(ticks: startTime))
     }
 
+    var process: ProcessIdentity { ProcessIdentity(pid: pid, startTime: startTime) }
+
     /// Whether its pid is still its own.
-    var isAlive: Bool { StrayProgram.leaderStart(pid) == startTime }
+    var isAlive: Bool {
+        guard let facts = StrayProgram.facts(pid) else { return false }
+        return facts.isLeader && facts.startTime == startTime
+    }
 
     fileprivate enum Look {
-        case program(StrayProgram)
+        /// It carries the name of an incarnation.
+        case member(StrayProgram, isLeader: Bool)
         /// A session leader that shows no environment: within exec it has none for a moment.
         case unknown
         case other
     }
 
     fileprivate static func look(at pid: Int32) -> Look {
-        guard let startTime = leaderStart(pid) else { return .other }
         // Another user's cannot be opened.
-        guard let bytes = read("/proc/\(pid)/environ") else { return .other }
-        guard !bytes.isEmpty else { return .unknown }
+        guard let bytes = read("/proc/\(pid)/environ"), let facts = facts(pid) else {
+            return .other
+        }
+        guard !bytes.isEmpty else { return facts.isLeader ? .unknown : .other }
         var service: String?
         var incarnation: String?
         for entry in bytes.split(separator: 0) {
@@ -45,18 +53,21 @@ struct StrayProgram {
             if text.hasPrefix("GRETL_INCARNATION=") { incarnation = String(text.dropFirst(18)) }
         }
         guard let service, let incarnation else { return .other }
-        return .program(
+        return .member(
             StrayProgram(
-                pid: pid, startTime: startTime, service: service, incarnation: incarnation))
+                pid: pid, startTime: facts.startTime, service: service, incarnation: incarnation),
+            isLeader: facts.isLeader)
     }
-    /// The start time of a living session leader; nil for every other process.
-    private static func leaderStart(_ pid: Int32) -> UInt64? {
+
+    /// The start time of a living process, and whether it leads a session.
+    private static func facts(_ pid: Int32) -> (startTime: UInt64, isLeader: Bool)? {
         let text = String(decoding: read("/proc/\(pid)/stat") ?? [], as: UTF8.self)
         guard let end = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: end)...].split(separator: " ")
-        guard fields.count > 19, fields[0] != "Z", fields[0] != "X", Int32(fields[3]) == pid
+        guard fields.count > 19, fields[0] != "Z", fields[0] != "X",
+            let startTime = UInt64(fields[19])
         else { return nil }
-        return UInt64(fields[19])
+        return (startTime, Int32(fields[3]) == pid)
     }
 
     /// At most 256 KiB of a file; nil when it cannot be opened.
@@ -84,6 +95,8 @@ struct StrayPrograms {
     /// The main program of each incarnation that still has one. A monitor makes it the leader of a
     /// session; what it forked into sessions of their own is younger.
     private(set) var programs: [String: StrayProgram] = [:]
+    /// Everybody who carries the name of an incarnation, main program or not.
+    private(set) var members: [String: [ProcessIdentity]] = [:]
     /// Some of our user could not be told.
     private(set) var hasUnknown = false
 
@@ -98,7 +111,7 @@ struct StrayPrograms {
             }
             guard let pid = Int32(name), pid > 1 else { continue }
             switch StrayProgram.look(at: pid) {
-            case .program(let stray): found.keep(stray)
+            case .member(let stray, let isLeader): found.keep(stray, isLeader: isLeader)
             case .unknown: found.hasUnknown = true
             case .other: break
             }
@@ -106,7 +119,9 @@ struct StrayPrograms {
         return found
     }
 
-    private mutating func keep(_ stray: StrayProgram) {
+    private mutating func keep(_ stray: StrayProgram, isLeader: Bool) {
+        members[stray.incarnation, default: []].append(stray.process)
+        guard isLeader else { return }
         if let other = programs[stray.incarnation], other.startTime <= stray.startTime { return }
         programs[stray.incarnation] = stray
     }
