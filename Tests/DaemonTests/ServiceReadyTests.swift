@@ -67,6 +67,35 @@ import Testing
         #expect(try fixture.start("a", "?onTimeout=kill").status == 400)
     }
 
+    @Test func `Of both addresses of localhost the one that somebody answered on is told`() throws {
+        // It accepts and closes; on ::1 nobody listens.
+        let script = #"""
+            use Socket; socket(my $s, PF_INET, SOCK_STREAM, 0) or die;
+            setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
+            bind($s, sockaddr_in($ENV{PORT}, INADDR_LOOPBACK)) or die; listen($s, 8) or die;
+            while (1) { accept(my $c, $s) or next; my $l = <$c>; print $c $ENV{SAYS}; close $c; }
+            """#
+        TemporaryFolder.write(script, to: fixture.folder.file("rude.pl"))
+        let words = ["": "closed without an answer", "garbage\r\n\r\n": "no HTTP answer"]
+        for (index, (says, told)) in words.enumerated() {
+            let port = ServiceFixture.freePort()
+            let command =
+                "SAYS=$(printf '\(says)') exec perl \(fixture.folder.file("rude.pl"))"
+            try fixture.register(
+                "a\(index)", port: port, command: command,
+                more: "\"ready\":\"http://localhost:\(port)/\"")
+            try fixture.start("a\(index)", "?timeout=0")
+            var probe = ""
+            let isTold = try eventually {
+                probe = try fixture.service("a\(index)")["lastProbe"].text ?? ""
+                return probe.contains(told)
+            }
+            #expect(isTold, "\(probe)")
+            let answer = try fixture.start("a\(index)", "?timeout=200")
+            #expect(answer.message.contains(told), "\(answer.message)")
+        }
+    }
+
     @Test func `A lost port ends a start whose ready check cannot be fooled with 409`() throws {
         let ready = "\"ready\":\"http://127.0.0.1:\(port)/\",\"restart\":\"never\""
         try fixture.register("a", port: port, env: ["DELAY": "0.5"], more: ready)

@@ -18,9 +18,10 @@ final class ReadyCheck: TimerHandler {
     private var next = 0
     private var delay = ReadyCheck.firstDelay
     private var isOver = false
-    /// What the looks of this round found.
+    /// What the looks of this round found: an answer, a connection without one, nobody.
     private var answered: String?
     private var failed: String?
+    private var absent: String?
 
     private static let firstDelay = Duration.milliseconds(50)
     private static let longestDelay = Duration.seconds(1)
@@ -72,6 +73,7 @@ final class ReadyCheck: TimerHandler {
             let redirect = (300...399).contains(status) ? ", redirects are not followed" : ""
             answered = "HTTP status \(status)\(redirect)"
         case .failed(let words): failed = words
+        case .absent(let words): absent = words
         }
         next += 1
         if next % addresses.count == 0 { tell() }
@@ -90,11 +92,13 @@ final class ReadyCheck: TimerHandler {
         return true
     }
 
-    /// Of a round over both families an answer tells more than the address nobody listens on.
+    /// Of a round over both families an answer tells more than a connection without one, and that
+    /// more than the address nobody listens on.
     private func tell() {
-        if let words = answered ?? failed { looked(words) }
+        if let words = answered ?? failed ?? absent { looked(words) }
         answered = nil
         failed = nil
+        absent = nil
     }
 
     private func pass() {

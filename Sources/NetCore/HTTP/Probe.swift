@@ -14,6 +14,8 @@ package final class Probe: EventHandler {
         /// Connected; no request was asked for.
         case connected
         case status(Int)
+        /// Nobody listens there, or there is no such address; in the words of the kernel.
+        case absent(String)
         /// In the words of the kernel or of the parser.
         case failed(String)
     }
@@ -51,10 +53,10 @@ package final class Probe: EventHandler {
         } catch { failSoon(error) }
     }
 
-    private var soon: String?
+    private var soon: Outcome?
 
     private func failSoon(_ error: SystemError) {
-        soon = SystemError.text(error.code)
+        soon = Probe.outcome(error.code)
         reactor.runNextTurn(self)
     }
 
@@ -66,7 +68,7 @@ package final class Probe: EventHandler {
 
     private func connected() {
         let error = cepoll_socket_error(descriptor)
-        guard error == 0 else { return finish(.failed(SystemError.text(-error))) }
+        guard error == 0 else { return finish(Probe.outcome(-error)) }
         isConnected = true
         guard let request else { return finish(.connected) }
         let moved = unsafe request.withUnsafeBufferPointer {
@@ -77,6 +79,15 @@ package final class Probe: EventHandler {
         do throws(SystemError) {
             try reactor.change(registration, .readable)
         } catch { finish(.failed(error.description)) }
+    }
+
+    /// What the code of a connection that did not come about means.
+    private static func outcome(_ code: Int32) -> Outcome {
+        switch code {
+        case ECONNREFUSED, EADDRNOTAVAIL, EAFNOSUPPORT, ENETUNREACH, EHOSTUNREACH:
+            .absent(SystemError.text(code))
+        default: .failed(SystemError.text(code))
+        }
     }
 
     private func readAnswer() {
@@ -134,6 +145,6 @@ extension Probe: TimerHandler, DeferredHandler {
     }
 
     package func runDeferred() {
-        if let soon { finish(.failed(soon)) }
+        if let soon { finish(soon) }
     }
 }
