@@ -293,6 +293,28 @@ import Testing
         #expect(try fixture.service("web")["adopted"] == .bool(true))
     }
 
+    @Test func ofManyNamesAtOnceOneGetsTheProcessAndTheOthersAreNotRegistered() throws {
+        let server = try Outsider(listensOn: ["127.0.0.1:\(port)"])
+        let clients = try (0..<12).map { _ in try WireClient(daemon) }
+        for (number, client) in clients.enumerated() {
+            let body = #"{"name":"web\#(number)"}"#
+            client.send(
+                "POST /v1/ports/\(port)/adopt HTTP/1.1\r\nHost: localhost\r\n"
+                    + "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n"
+                    + "\r\n\(body)")
+        }
+        let answers = try clients.map { try $0.answer() }
+        let statuses = answers.map(\.status)
+        #expect(statuses.filter { $0 == 201 }.count == 1, "\(statuses)")
+        for answer in answers where answer.status != 201 {
+            #expect(answer.status == 409)
+            #expect(answer.code == "port_in_use")
+            #expect(answer.message.contains("the service 'web"), "\(answer.message)")
+        }
+        let services = try daemon.ask("GET", "/v1/services").json["services"].items
+        #expect(services.map { $0["pid"].integer } == [Int(server.pid)])
+    }
+
     @Test func aRemovalEndsItAndAKillOfItsPortIsAStop() throws {
         let server = try wrapped()
         #expect(try adopt().status == 201)

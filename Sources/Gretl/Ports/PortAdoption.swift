@@ -16,6 +16,9 @@ package final class PortAdoption {
     private let boot: String
     /// Names that are given to a process at the moment.
     private var underWay: Set<String> = []
+    /// One adoption at a time, whatever port and name it is about: who is in another's tree is only
+    /// seen by a look that starts when the one before is done.
+    private let turns = NameLocks()
 
     package init(
         holders: PortHolders, registry: ServiceRegistry, supervisor: Supervisor,
@@ -49,12 +52,21 @@ package final class PortAdoption {
                 hint: "leave it out, or give \(port)")
         }
         fields["port"] = .integer(Int64(port))
+        let complete = fields
         let name = try ServicePatch(fields).name
         try checkFree(name)
         guard underWay.insert(name).inserted else {
             throw .daemonBusy("'\(name)' is adopting a process already")
         }
         defer { underWay.remove(name) }
+        return try await turns.withLock("") { () async throws(APIError) in
+            try await adoptInTurn(port, wanted, name, complete)
+        }
+    }
+
+    private func adoptInTurn(
+        _ port: Int, _ wanted: Int32?, _ name: String, _ fields: [String: JSONValue]
+    ) async throws(APIError) -> (Service, warnings: [String]) {
         let holder = try rule.choose(
             try await holders.holdersNow(of: port), of: port, wanted: wanted)
         guard holder.service == nil else {
