@@ -114,6 +114,27 @@ import Testing
         #expect(try fixture.daemon.ask("POST", "/v1/services?restart=2", same).status == 400)
     }
 
+    @Test func `While it is being stopped a registration with restart changes nothing`() throws {
+        let fixture = try ServiceFixture()
+        try fixture.register("a", port: port, env: ["TERM_DOES": "ignore"])
+        #expect(try fixture.start("a").status == 200)
+        let stop = try WireClient(fixture.daemon)
+        stop.send(request("POST /v1/services/a/stop?grace=60000 HTTP/1.1"))
+        #expect(try fixture.waits("a", for: "stopping"))
+        let change = #"{"name":"a","group":"@later"}"#
+        let answer = try fixture.daemon.ask("POST", "/v1/services?restart=1", change)
+        #expect(answer.status == 503, "\(answer.text)")
+        #expect(answer.code == "daemon_busy")
+        #expect(answer.value("Retry-After") != nil)
+        #expect(try fixture.service("a")["group"] == .null)
+        // Without that it is only registered, as ever.
+        #expect(try fixture.daemon.ask("POST", "/v1/services", change).status == 201)
+        #expect(try fixture.service("a")["group"].text == "@later")
+        #expect(try fixture.stop("a", "?grace=0").status == 200)
+        #expect(try stop.answer().status == 200)
+        #expect(try fixture.daemon.ask("POST", "/v1/services?restart=1", change).status == 201)
+    }
+
     // MARK: By itself
 
     @Test func `A crash loop ends after ten failures`() throws {

@@ -40,6 +40,15 @@ extension Groups {
         restartDependents(of: service, grace: grace)
     }
 
+    /// Refuses a registration that is to be applied at once while the program is being stopped: it
+    /// could only be forgotten.
+    package func checkApplicable(to service: Service) throws(APIError) {
+        guard service.machine.state != .stopping else {
+            throw .daemonBusy("'\(service.name)' is being stopped")
+        }
+        if !service.machine.isIdle { try refuseWhileStopping(service) }
+    }
+
     /// Has a service that runs with an older spec run with the registered one.
     package func apply(toRunning service: Service) async throws(APIError) {
         guard !service.machine.isIdle, service.machine.state != .stopping,

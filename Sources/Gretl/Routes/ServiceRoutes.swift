@@ -54,7 +54,9 @@ package struct ServiceRoutes {
             await APIError.catching { () async throws(APIError) in
                 let applies = try QueryWord.flag("restart", restart)
                 let patch = try ServicePatch(try await background.decode(body))
-                let service = try await registry.register(patch)
+                let service = try await registry.register(patch) { old throws(APIError) in
+                    if applies { try groups.checkApplicable(to: old) }
+                }
                 if applies { try await groups.apply(toRunning: service) }
                 return object(
                     service, status: 201, warnings: patch.warnings + sharedPort(of: service))

@@ -139,8 +139,12 @@ package final class ServiceRegistry {
         }.map(\.name).min()
     }
 
-    /// Creates or updates the service a patch names.
-    package func register(_ patch: ServicePatch) async throws(APIError) -> Service {
+    /// Creates or updates the service a patch names. `check` may refuse the change of one that is
+    /// there, before anything is changed.
+    package func register(
+        _ patch: ServicePatch,
+        check: @ReactorActor (Service) throws(APIError) -> Void = { _ throws(APIError) in }
+    ) async throws(APIError) -> Service {
         try await locks.withLock(patch.name) { () async throws(APIError) -> Service in
             let old = find(patch.name)
             if old == nil, let other = services[patch.name] {
@@ -156,6 +160,8 @@ package final class ServiceRegistry {
             let spec = try patch.applied(to: old?.spec, daemonPorts: daemonPorts)
             try await checkLog(spec)
             if spec.dependsOn != old?.spec.dependsOn ?? [] { try checkCycle(spec) }
+            // Last: what it looks at may have changed while the place of the log was looked at.
+            if let old { try check(old) }
             pendingDependencies[spec.name] = spec.dependsOn
             defer { pendingDependencies[spec.name] = nil }
             if spec != old?.spec { try await save(spec) }
