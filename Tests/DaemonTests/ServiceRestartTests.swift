@@ -157,6 +157,34 @@ import Testing
         #expect(try starts(fixture, "a") == 20)
     }
 
+    @Test func `Of a service on demand only programs count as restarts`() throws {
+        let fixture = try quick()
+        let script = #"""
+            open(my $s, "+<&=3") or die;
+            while (1) { accept(my $c, $s) or next; my $l = <$c>;
+                print $c "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"; }
+            """#
+        TemporaryFolder.write(script, to: fixture.folder.file("held.pl"))
+        try fixture.register(
+            "a", port: port, command: "exec perl \(fixture.folder.file("held.pl"))",
+            more: #""start":"on-demand","ready":"http://127.0.0.1:\#(port)/""#)
+        #expect(try fixture.start("a").json["status"] == .string("armed"))
+        for count in 0..<3 {
+            let visitor = try WireClient(port: port)
+            visitor.send(request("GET / HTTP/1.1"))
+            #expect(try visitor.answer().status == 200)
+            #expect(try fixture.waits("a", for: "running"))
+            #expect(try fixture.service("a")["restarts"].integer == count)
+            kill(try pid(fixture, "a"), SIGKILL)
+            #expect(try fixture.waits("a", for: "armed"))
+            #expect(try fixture.service("a")["restarts"].integer == count)
+        }
+        #expect(try fixture.stop("a").status == 200)
+        // Asked for, it begins anew.
+        #expect(try fixture.start("a").json["status"] == .string("armed"))
+        #expect(try fixture.service("a")["restarts"].integer == 0)
+    }
+
     @Test func `A pause is told, and a start does not wait for it`() throws {
         let fixture = try ServiceFixture(environment: ["GR_RESTART_PAUSE_MS=30000"])
         let flag = fixture.folder.file("works")

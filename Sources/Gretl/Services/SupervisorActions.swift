@@ -52,9 +52,7 @@ extension Supervisor {
     // MARK: Starting
 
     private func startSoon(_ service: Service) {
-        let machine = service.machine
-        service.restarts =
-            machine.isAutomatic && machine.counter.tries > 0 ? service.restarts + 1 : 0
+        countRestart(of: service)
         service.live = service.spec
         service.failure = nil
         service.portNotice = nil
@@ -67,6 +65,13 @@ extension Supervisor {
         guard !isClosing else { return }
         spawning.append(service)
         if spawning.count == 1, isOpen { reactor.runNextTurn(self) }
+    }
+
+    /// Listening anew is none: only with the program does one begin.
+    private func countRestart(of service: Service) {
+        let machine = service.machine
+        guard machine.isAutomatic, machine.counter.tries > 0 else { return service.restarts = 0 }
+        if machine.state == .spawning { service.restarts += 1 }
     }
 
     /// A stop came before the monitor was even started.
