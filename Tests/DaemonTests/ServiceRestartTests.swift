@@ -177,12 +177,16 @@ import Testing
             #expect(try fixture.service("a")["restarts"].integer == count)
             kill(try pid(fixture, "a"), SIGKILL)
             #expect(try fixture.waits("a", for: "armed"))
-            #expect(try fixture.service("a")["restarts"].integer == count)
+            let armed = try fixture.service("a")
+            #expect(armed["restarts"].integer == count)
+            #expect(armed["exitCode"].integer == 137)
+            #expect(armed["signal"] == .string("SIGKILL"))
         }
         #expect(try fixture.stop("a").status == 200)
         // Asked for, it begins anew.
         #expect(try fixture.start("a").json["status"] == .string("armed"))
         #expect(try fixture.service("a")["restarts"].integer == 0)
+        #expect(try fixture.service("a")["exitCode"] == .null)
     }
 
     @Test func `A pause is told, and a start does not wait for it`() throws {

@@ -13,8 +13,9 @@ extension ServiceMachine {
 
     /// Starts (or arms) what nothing stands in the way of.
     mutating func begin() -> [Action] {
-        // What is not seen of this program must not be told of it from the one before.
-        lastExit = nil
+        // What is not seen of this program must not be told of it from the one before. Armed again
+        // there is none yet, and the last end is how it stands.
+        if !plan.isOnDemand || !isAutomatic { lastExit = nil }
         hasProgram = false
         state = plan.isOnDemand ? .arming : .spawning
         return [plan.isOnDemand ? .arm : .startMonitor]
