@@ -126,6 +126,26 @@ import Testing
         #expect(server.isAlive)
     }
 
+    @Test func anotherDaemonAndWhatItHoldsAreLeftAlone() throws {
+        let other = try ServiceFixture()
+        let held = #""start":"on-demand","ready":"http://localhost:\#(port)/""#
+        try other.register("a", port: port, more: held)
+        #expect(try other.start("a").json["status"] == .string("armed"))
+        let seen = try daemon.ask("GET", "/v1/ports/\(port)").json["holders"][0]
+        #expect(seen["program"] == .string("gr-monitor"))
+        for port in [port, other.daemon.port] {
+            for action in ["kill", "adopt"] {
+                let answer = try daemon.ask(
+                    "POST", "/v1/ports/\(port)/\(action)",
+                    action == "adopt" ? #"{"name":"b"}"# : nil)
+                #expect(answer.status == 403, "\(answer.text)")
+                #expect(answer.code == "foreign_process")
+            }
+        }
+        #expect(try other.service("a")["status"] == .string("armed"))
+        #expect(try daemon.ask("GET", "/v1/services").json["services"].items.isEmpty)
+    }
+
     @Test func aServiceIsStoppedAndHasNotCrashed() throws {
         try fixture.register("a", port: port, more: #""restart":"always""#)
         #expect(try fixture.start("a").status == 200)

@@ -32,7 +32,7 @@ struct AdoptionRoot {
             parent.session == child.session, parent.group == child.group,
             // The pid could be that of a later process.
             parent.identity.startTime <= child.identity.startTime,
-            !AdoptionRoot.isProtected(parent.program), !isLogin(parent)
+            !AdoptionRoot.isProtected(parent), !isLogin(parent)
         else { return false }
         return children(parent.pid).allSatisfy { $0 == child.pid || read($0) == nil }
     }
@@ -46,11 +46,13 @@ struct AdoptionRoot {
     /// Whether the process may be adopted at all.
     func isAdoptable(_ entry: ProcessEntry) -> Bool {
         entry.pid > 1 && entry.pid != daemon && entry.uid == uid
-            && !AdoptionRoot.isProtected(entry.program) && !firstWord(entry.pid).hasPrefix("-")
+            && !AdoptionRoot.isProtected(entry) && !firstWord(entry.pid).hasPrefix("-")
     }
 
     /// What manages processes of others: it goes on, whatever it listens on.
-    static func isProtected(_ program: String) -> Bool { protected.contains(program) }
+    static func isProtected(_ entry: ProcessEntry) -> Bool {
+        entry.isDaemon || protected.contains(entry.program)
+    }
 
     private static let protected: Set<String> = [
         "systemd", "init", "gr-monitor", "sshd", "login", "tmux: server", "screen", "Xorg",

@@ -50,7 +50,7 @@ struct ForeignProcess {
             throw .foreignProcess(
                 "port \(holder.port) is the daemon's own", hint: "choose another port")
         }
-        guard process.pid > 1, !AdoptionRoot.isProtected(process.program) else {
+        guard process.pid > 1, !AdoptionRoot.isProtected(process) else {
             throw .foreignProcess(
                 "\(name(process)) holds port \(holder.port) for others and is left alone",
                 hint: holder.isDocker

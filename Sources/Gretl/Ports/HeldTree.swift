@@ -68,7 +68,7 @@ package struct HeldTree: Sendable {
     }
 
     private static func isEndable(_ entry: ProcessEntry) -> Bool {
-        entry.pid != ProcessFacts.pid && !AdoptionRoot.isProtected(entry.program)
+        entry.pid != ProcessFacts.pid && !AdoptionRoot.isProtected(entry)
     }
 
     private static func hold(_ entry: ProcessEntry) -> ProcessHandle? {

@@ -166,7 +166,7 @@ struct PortScan: Sendable {
             }
             let process =
                 sharers.first { !PortScan.isManager($0) }
-                ?? sharers.first { $0.pid != ProcessFacts.pid } ?? sharers.first
+                ?? sharers.first { !PortScan.isDaemon($0) } ?? sharers.first
                 ?? proxies[Int(socket.port)].flatMap(ProcessEntry.read)
             let row = Row(
                 port: socket.port, pid: process?.pid, uid: process == nil ? socket.uid : nil)
@@ -217,8 +217,13 @@ struct PortScan: Sendable {
     /// Keeps sockets for others until they are wanted; the daemon and a monitor both have that of a
     /// held port.
     private static func isManager(_ entry: ProcessEntry) -> Bool {
-        entry.pid == 1 || entry.pid == ProcessFacts.pid
+        entry.pid == 1 || isDaemon(entry)
             || ["systemd", "gr-monitor"].contains(entry.program)
+    }
+
+    /// This daemon or another one.
+    private static func isDaemon(_ entry: ProcessEntry) -> Bool {
+        entry.pid == ProcessFacts.pid || entry.isDaemon
     }
 
     /// The service a process belongs to: the program, something below it, or something below its

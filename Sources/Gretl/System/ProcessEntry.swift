@@ -31,12 +31,15 @@ package struct ProcessEntry: Equatable, Sendable {
     package var program: String
     /// The real, effective and saved users, when they are one.
     package var uid: UInt32?
+    /// It is a `gr` daemon, which keeps the sockets and programs of its services.
+    package var isDaemon: Bool
 
     package var pid: Int32 { identity.pid }
 
     package init(
         identity: ProcessIdentity, parent: Int32, group: Int32, session: Int32, hasTerminal: Bool,
-        program: String, uid: UInt32?
+        program: String, uid: UInt32?,
+        isDaemon: Bool = false
     ) {
         self.identity = identity
         self.parent = parent
@@ -45,6 +48,7 @@ package struct ProcessEntry: Equatable, Sendable {
         self.hasTerminal = hasTerminal
         self.program = program
         self.uid = uid
+        self.isDaemon = isDaemon
     }
 
     /// Nil when it does not live or cannot be seen.
@@ -61,10 +65,16 @@ package struct ProcessEntry: Equatable, Sendable {
             let parent = Int32(fields[1]), let group = Int32(fields[2]),
             let session = Int32(fields[3]), let startTime = UInt64(fields[19])
         else { return nil }
+        let program = String(decoding: bytes[(open + 1)..<close], as: UTF8.self)
         return ProcessEntry(
             identity: ProcessIdentity(pid: pid, startTime: startTime), parent: parent,
             group: group, session: session, hasTerminal: fields[4] != "0",
-            program: String(decoding: bytes[(open + 1)..<close], as: UTF8.self), uid: uid(of: pid))
+            program: program, uid: uid(of: pid), isDaemon: program == "gr" && serves(pid))
+    }
+
+    /// Whether a process named `gr` is told to be a daemon, and is no command of a user.
+    private static func serves(_ pid: Int32) -> Bool {
+        words(of: pid).dropFirst().prefix(8).contains(Array("serve".utf8))
     }
 
     private static func uid(of pid: Int32) -> UInt32? {
