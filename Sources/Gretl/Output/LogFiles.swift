@@ -121,10 +121,41 @@ struct LogFiles: Sendable {
         return place
     }
 
-    /// Removes them all with their indexes; false when one of them stayed.
-    func remove() -> Bool {
+    /// Whether two logs have a file in common: one is the other, a rotated file of it, or an index.
+    static func overlap(_ one: String, _ other: String) -> Bool {
+        let (short, long) = one.utf8.count <= other.utf8.count ? (one, other) : (other, one)
+        guard long.utf8.starts(with: short.utf8) else { return false }
+        var rest = Substring(long.utf8.dropFirst(short.utf8.count))
+        if rest.hasSuffix(".times") { rest.removeLast(6) }
+        guard !rest.isEmpty else { return true }
+        let number = rest.utf8.dropFirst()
+        return rest.utf8.first == UInt8(ascii: ".") && (1...2).contains(number.count)
+            && number.allSatisfy { (0x30...0x39).contains($0) }
+    }
+
+    /// A file that stands where this log would be and that no monitor wrote: those have an index.
+    /// An empty one is nobody's loss.
+    func foreign() -> String? {
+        (0...LogLimits.rotatedFiles).first {
+            !isOurs($0) && ReadOnlyFile(path($0))?.facts.size ?? 0 > 0
+        }.map(path)
+    }
+
+    /// Whether a monitor has made an index beside that file.
+    private func isOurs(_ number: Int) -> Bool {
+        ReadOnlyFile(timesPath(number))?.facts.size != nil
+    }
+
+    /// Removes them all with their indexes; false when one of them stayed. With `onlyOurs` those
+    /// stay that no monitor wrote.
+    func remove(onlyOurs: Bool = false) -> Bool {
         var isDone = true
         for number in 0..<LogFiles.numbersMost {
+            if onlyOurs, !isOurs(number) {
+                if ReadOnlyFile(path(number))?.facts.size != nil { isDone = false }
+                if number > LogLimits.rotatedFiles { break }
+                continue
+            }
             let isThere = FileRemoval.remove(path(number), &isDone)
             let hadTimes = FileRemoval.remove(timesPath(number), &isDone)
             // What an earlier, larger cap left follows without a gap.

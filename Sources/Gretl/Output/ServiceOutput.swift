@@ -50,7 +50,7 @@ extension Supervisor {
             LogPlace(path: $0, directory: spec.directory, home: environment.home)
         }
         let isDone = try? await output.work.step {
-            place?.refusal() == nil && files.remove()
+            place?.refusal() == nil && files.remove(onlyOurs: place != nil)
         }
         return isDone ?? false
     }

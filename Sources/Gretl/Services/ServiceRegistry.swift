@@ -18,6 +18,8 @@ package final class ServiceRegistry {
     private let locks = NameLocks()
     /// What registrations under way are going to depend on: two at once must not close a circle.
     private var pendingDependencies: [String: [String]] = [:]
+    /// Where services whose registration is under way are going to write.
+    private var pendingLogs: [String: String] = [:]
     private let commonHeaders: [UInt8]
     private let servicesMost: Int
     package let resolutions = ResolveTable()
@@ -158,7 +160,12 @@ package final class ServiceRegistry {
                     hint: "remove some with 'gr rm', or raise limits.services")
             }
             let spec = try patch.applied(to: old?.spec, daemonPorts: daemonPorts)
-            try await checkLog(spec)
+            try checkLogIsFree(spec)
+            pendingLogs[spec.name] = supervisor.environment.logPath(of: spec)
+            defer { pendingLogs[spec.name] = nil }
+            if spec.logFile != nil {
+                try await supervisor.checkLog(spec, isNew: spec.logFile != old?.spec.logFile)
+            }
             if spec.dependsOn != old?.spec.dependsOn ?? [] { try checkCycle(spec) }
             // Last: what it looks at may have changed while the place of the log was looked at.
             if let old { try check(old) }
@@ -178,18 +185,24 @@ package final class ServiceRegistry {
         }
     }
 
-    /// A log has one writer: two would rotate it under each other.
-    private func checkLog(_ spec: ServiceSpec) async throws(APIError) {
-        guard let path = spec.logFile else { return }
+    /// A log has one writer: two would rotate it, and its rotated files, under each other.
+    private func checkLogIsFree(_ spec: ServiceSpec) throws(APIError) {
         let environment = supervisor.environment
-        let other = services.values.first {
-            $0.name != spec.name && environment.logPath(of: $0.spec) == path
+        let path = environment.logPath(of: spec)
+        // Logs without 'logFile' never meet, and ten thousand paths take milliseconds to write.
+        let isAmongThem = spec.logFile != nil && path.hasPrefix("\(environment.home)/logs/")
+        let other = services.values.first { service in
+            guard service.name != spec.name else { return false }
+            if let file = service.spec.logFile, LogFiles.overlap(file, path) { return true }
+            if let file = service.live?.logFile, LogFiles.overlap(file, path) { return true }
+            return isAmongThem && LogFiles.overlap(environment.logPath(service.name), path)
         }
-        if let other {
-            throw .invalid(
-                "'\(other.name)' writes to \(path) already", hint: "choose another 'logFile'")
+        let pending = pendingLogs.first {
+            $0.key != spec.name && LogFiles.overlap($0.value, path)
         }
-        try await supervisor.checkLog(spec)
+        guard let name = other?.name ?? pending?.key else { return }
+        throw .invalid(
+            "\(path) belongs to the log of '\(name)'", hint: "choose another 'logFile'")
     }
 
     /// Refuses a spec that would have services wait for each other. Names that nobody has

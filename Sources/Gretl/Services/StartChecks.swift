@@ -13,18 +13,18 @@ extension Supervisor {
     }
 
     /// Throws when the output may not go where the spec wants it. Asks on another thread: links of
-    /// a user may lead to a disk that does not answer.
-    func checkLog(_ spec: ServiceSpec) async throws(APIError) {
+    /// a user may lead to a disk that does not answer. `isNew`: it did not write there before.
+    func checkLog(_ spec: ServiceSpec, isNew: Bool = false) async throws(APIError) {
         guard let path = spec.logFile, let background else { return }
         let place = LogPlace(path: path, directory: spec.directory, home: environment.home)
         let refusal: String?
         do throws(BackgroundThread.Refusal) {
-            refusal = try await background.perform { place.refusal() }
+            refusal = try await background.perform { place.refusal(isNew: isNew) }
         } catch { throw .daemonBusy("too much work is waiting") }
         guard let refusal else { return }
         throw .invalid(
             "the log file \(path) cannot be used: \(refusal)",
-            hint: "give a path below 'cwd', or leave 'logFile' out")
+            hint: "give the path of a new file below 'cwd', or leave 'logFile' out")
     }
 
     /// Throws when somebody else listens where the service is going to. It only waits when it is

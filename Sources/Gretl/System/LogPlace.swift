@@ -20,8 +20,9 @@ package struct LogPlace: Sendable {
         self.home = home
     }
 
-    /// Why `path` may not be used; nil when it may.
-    package func refusal() -> String? {
+    /// Why `path` may not be used; nil when it may. With `isNew` nothing of somebody else's may be
+    /// there: it would be appended to, and renamed when it is full.
+    package func refusal(isNew: Bool = false) -> String? {
         guard let slash = path.lastIndex(of: "/") else { return "it is no absolute path" }
         let parent = slash == path.startIndex ? "/" : String(path[..<slash])
         guard let folder = LogPlace.resolve(parent) else {
@@ -35,7 +36,9 @@ package struct LogPlace: Sendable {
         guard isLog || (isInside && !isOurs) else {
             return "it leads to \(folder), which is outside of 'cwd'"
         }
-        return LogPlace.refusalOfFile(path)
+        if let refusal = LogPlace.refusalOfFile(path) { return refusal }
+        guard isNew, let file = LogFiles(path).foreign() else { return nil }
+        return "\(file) is there already and is no log of a service"
     }
 
     /// A file that is there has to be a plain one with this name alone.
