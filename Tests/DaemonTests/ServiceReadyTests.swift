@@ -50,6 +50,24 @@ import Testing
         #expect(isHarmless)
     }
 
+    @Test func `The last lines are those of this program, and of none before it`() throws {
+        let count = fixture.folder.file("count")
+        // The line before has no end: what follows it stands in the same one.
+        try fixture.register(
+            "a", port: port,
+            command: "echo x >> \(count); printf run%s $(wc -l < \(count)); exit 7",
+            more: #""restart":"never""#)
+        for number in 1...3 { #expect(try tail(fixture.start("a")) == ["run\(number)"]) }
+        try fixture.register("a", port: port, command: "exec sleep 300")
+        let silent = try fixture.start("a", "?timeout=300")
+        #expect(silent.status == 502)
+        #expect(tail(silent).isEmpty, "\(tail(silent))")
+        try fixture.register("a", port: port, command: "echo new; exec sleep 300")
+        let new = try fixture.daemon.ask("POST", "/v1/services/a/restart?timeout=1500&grace=0")
+        #expect(new.status == 502)
+        #expect(tail(new) == ["new"])
+    }
+
     @Test func `What is late comes with its last lines too, and is stopped if that is wanted`()
         throws
     {

@@ -318,6 +318,24 @@ struct LogFixture {
         #expect(tail[0] == "old" && tail[1] == "a" && tail[3] == "c")
         #expect(tail[2].count == 501)
     }
+
+    @Test func theTailBeginsWhereTheOutputOfAProgramDoes() throws {
+        logs.write("before\nlast", number: 1)
+        let start = OutputStart(
+            inode: try #require(LogFiles(logs.path()).oldest()).inode, offset: 11)
+        func tail() -> [String] {
+            LogTail.read(LogFiles(logs.path()), from: start, count: 9, widthMost: 500)
+        }
+        #expect(tail().isEmpty)
+        logs.write("before\nlast of it\nsecond\n", number: 1)
+        #expect(tail() == [" of it", "second"])
+        // It was rotated since, and the file behind that one is of others.
+        logs.write("third\n")
+        #expect(tail() == [" of it", "second", "third"])
+        // Somebody cut it short: nothing is known any more.
+        logs.write("new\n", number: 1)
+        #expect(tail() == ["new", "third"])
+    }
 }
 
 extension String {

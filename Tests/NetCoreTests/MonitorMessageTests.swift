@@ -21,13 +21,18 @@ private func read(_ text: String) -> MonitorMessage? {
         ("X-1|0|1|0|17|", MonitorMessage.exited(ending(-1, nil, requested: true))),
         ("X|15|1|0|17|", .exited(ending(nil, 15, requested: true))),
         ("X|0|1|0|17|", .exitedUnknown(requested: true, forced: false, endedAt: 17)),
-        ("P70|80|90|", .spawned(ProgramIdentity(pid: 70, startTime: 80, startedAt: 90))),
+        ("P70|80|90|", .spawned(program, output: nil)),
+        ("P70|80|90|0|0|", .spawned(program, output: nil)),
+        ("P70|80|90|5|-1|", .spawned(program, output: nil)),
+        ("P70|80|90|5|12|", .spawned(program, output: OutputStart(inode: 5, offset: 12))),
         ("Fexec|2|", .failed(step: "exec", code: 2)),
         ("E", .empty), ("D7001|", .held(port: 7_001)), ("N", .connection), ("G", .pong),
     ])
     func isUnderstood(text: String, message: MonitorMessage) {
         #expect(read(text) == message)
     }
+
+    private static let program = ProgramIdentity(pid: 70, startTime: 80, startedAt: 90)
 
     private static func ending(
         _ code: Int32?, _ signal: Int32?, requested: Bool

@@ -33,6 +33,8 @@ int log_open(struct output_log *log, const char *path, const struct options *opt
     log->descriptor = descriptor;
     log->is_file = S_ISREG(what.st_mode);
     log->size = log->is_file ? (uint64_t)what.st_size : 0;
+    log->begin = log->size;
+    log->begin_inode = log->is_file ? (uint64_t)what.st_ino : 0;
     log->most_bytes = options->log_bytes;
     log->most_files = options->log_files;
     log->rotate_again = 0;

@@ -167,6 +167,8 @@ static void build(struct text *text, const struct monitor *monitor, unsigned wha
         number(text, monitor->hold.port);
     } else if (what == SAY_SPAWNED) {
         put_identity(text, &monitor->program);
+        number(text, (int64_t)monitor->log.begin_inode);
+        number(text, (int64_t)monitor->log.begin);
     } else if (what == SAY_FAILED) {
         field(text, monitor->failed_step);
         number(text, monitor->failed_error);

@@ -65,6 +65,9 @@ struct output_log {
     /// A regular file: it is rotated and has a time index.
     int is_file;
     uint64_t size;
+    /// Where what is written begins: the size it was opened with, and its inode; 0: no file.
+    uint64_t begin;
+    uint64_t begin_inode;
     uint64_t times_size;
     /// Monotonic time of the last record of the index; 0: the file has none of ours.
     int64_t stamped_at;

@@ -68,8 +68,9 @@ static const uint8_t MONITOR_PING = 'Q';
 /// ended, descendants are left), empty. Then: held port (0: none), armed (0/1), adopted (0/1),
 /// terminal (0/1), and the letters of the descriptors that come along, as in ADOPT.
 static const uint8_t MONITOR_HELLO = 'H';
-/// pid, start time (field 22 of /proc/PID/stat), started at (ms since 1970); descriptors: a pidfd
-/// of the program, the read end of its output.
+/// pid, start time (field 22 of /proc/PID/stat), started at (ms since 1970), inode of the log file
+/// its output begins in (0: none) and the offset there; descriptors: a pidfd of the program, the
+/// read end of its output.
 static const uint8_t MONITOR_SPAWNED = 'P';
 /// step (log, pipe, fork, directory, exec, listen, terminal, adopt), errno. The monitor then waits
 /// for COLLECTED or another try.

@@ -20,21 +20,37 @@ package final class ServiceOutput {
     /// Milliseconds since 1970.
     var now: Int64 { reactor.wallNanoseconds() / 1_000_000 }
 
-    /// The last lines of the log at `path`, oldest first and without colours, each at most
-    /// `widthMost` characters long; empty when there is none.
-    package func tail(of path: String, count: Int, widthMost: Int = 500) async -> [String] {
+    /// The last lines of the log at `path` from `start` on, oldest first and without colours, each
+    /// at most `widthMost` characters long; empty when there is none.
+    func tail(
+        of path: String, from start: OutputStart?, count: Int, widthMost: Int = 500
+    ) async -> [String] {
         let lines = try? await work.step {
-            LogTail.read(LogFiles(path), count: count, widthMost: widthMost)
+            LogTail.read(LogFiles(path), from: start, count: count, widthMost: widthMost)
         }
         return lines ?? []
     }
 }
 
 extension Supervisor {
-    /// The last lines a service wrote, oldest first, made harmless; for errors that say why it did
-    /// not come up.
+    /// The last lines the present program of a service wrote, or the one that ended last, oldest
+    /// first, made harmless; for errors that say why it did not come up. What an earlier program
+    /// wrote would only mislead.
     package func logTail(of service: Service, count: Int) async -> [String] {
-        await output?.tail(of: environment.logPath(of: service.reachable), count: count) ?? []
+        guard let output, service.hasOutput else { return [] }
+        let path = environment.logPath(of: service.reachable)
+        return await output.tail(of: path, from: service.outputStart, count: count)
+    }
+}
+
+extension Service {
+    /// Whether the program that was asked for last has come to write.
+    fileprivate var hasOutput: Bool {
+        switch machine.state {
+        case .awaitingPort, .arming, .armed, .restarting: false
+        case .stopped, .failed, .spawning, .probing, .running, .stopping, .clearing, .backoff:
+            spawnedAt != nil || program != nil
+        }
     }
 }
 
@@ -59,18 +75,23 @@ extension Supervisor {
 /// The last lines of a log in one look: at most one window of the newest file, and one of the file
 /// before it.
 enum LogTail {
-    static func read(_ files: LogFiles, count: Int, widthMost: Int) -> [String] {
+    /// `begin`: what stands before is left out.
+    static func read(
+        _ files: LogFiles, from begin: OutputStart? = nil, count: Int, widthMost: Int
+    ) -> [String] {
         guard count > 0, let newest = files.newest() else { return [] }
         var lines: [String] = []
-        take(newest.file, count, widthMost, &lines)
-        if lines.count < count, let older = files.older(than: newest) {
-            take(older.file, count, widthMost, &lines)
+        let first = begin?.offset(in: newest.file)
+        take(newest.file, from: first ?? 0, count, widthMost, &lines)
+        if first == nil, lines.count < count, let older = files.older(than: newest) {
+            take(older.file, from: begin?.offset(in: older.file) ?? 0, count, widthMost, &lines)
         }
         return lines.reversed()
     }
 
     private static func take(
-        _ file: borrowing ReadOnlyFile, _ count: Int, _ widthMost: Int, _ lines: inout [String]
+        _ file: borrowing ReadOnlyFile, from first: Int, _ count: Int, _ widthMost: Int,
+        _ lines: inout [String]
     ) {
         var end = Int(clamping: file.facts.size)
         guard end > 0 else { return }
@@ -78,10 +99,21 @@ enum LogTail {
         let window = LogWindow(start: start, bytes: file.read(at: Int64(start), count: end - start))
         // It may have become shorter since it was opened.
         end = window.end
-        while lines.count < count, end > start, let begin = window.pieceStart(before: end) {
-            let text = LogText.clean(window.piece(begin..<end).bytes, colors: false)
+        while lines.count < count, end > max(start, first),
+            let begin = window.pieceStart(before: end)
+        {
+            // The program before may have left a line without its end.
+            let text = LogText.clean(window.piece(max(begin, first)..<end).bytes, colors: false)
             lines.append(text.count > widthMost ? "\(text.prefix(widthMost))…" : text)
             end = begin
         }
+    }
+}
+
+extension OutputStart {
+    /// Where it is in `file`, nil when in another one. One that somebody cut short begins anew.
+    fileprivate func offset(in file: borrowing ReadOnlyFile) -> Int? {
+        guard file.facts.identity.inode == inode else { return nil }
+        return offset > file.facts.size ? 0 : Int(clamping: offset)
     }
 }

@@ -182,8 +182,11 @@ extension Supervisor: MonitorLinkDelegate {
             return
         }
         switch message {
-        case .spawned(let program) where isAdopted(program, by: link, service): adopted(service)
-        case .spawned(let program): spawned(program, of: service)
+        case .spawned(let program, _) where isAdopted(program, by: link, service):
+            adopted(service)
+        case .spawned(let program, let output):
+            service.outputStart = output
+            spawned(program, of: service)
         case .failed(let step, let code) where isAdopted(service.program, by: link, service):
             adoptionFailed(link, step, code, of: service)
         case .failed(let step, let code): spawnFailed(step, code, of: service)

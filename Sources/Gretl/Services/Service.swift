@@ -48,6 +48,8 @@ package final class Service {
     /// Who listened where its program is asked, before that was started.
     var listenersBefore: Set<UInt32> = []
     var spawnedAt: Instant?
+    /// Where in its log the output of the program begins, as far as that is known.
+    var outputStart: OutputStart?
     var readySince: Instant?
     /// How long the program that ended had been ready.
     var readyFor = Duration.zero

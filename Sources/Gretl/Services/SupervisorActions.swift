@@ -57,6 +57,7 @@ extension Supervisor {
         service.failure = nil
         service.portNotice = nil
         service.spawnedAt = nil
+        service.outputStart = nil
         service.readySince = nil
         service.readyFor = .zero
         service.endedSoon = false

@@ -237,7 +237,7 @@ package final class MonitorLink: EventHandler, DeferredHandler {
 
     private func keep(_ descriptors: [Int32], of message: MonitorMessage?) {
         switch message {
-        case .spawned(let program):
+        case .spawned(let program, _):
             // The one after the one it took over.
             if let adopted, adopted != program {
                 children.unfollow(adopted.pid)

@@ -43,6 +43,18 @@ package struct ProgramIdentity: Equatable, Sendable {
     }
 }
 
+/// Where the output of a program begins in its log.
+package struct OutputStart: Equatable, Sendable {
+    /// Of the file that was the newest then; it may have been rotated since.
+    package var inode: UInt64
+    package var offset: Int64
+
+    package init(inode: UInt64, offset: Int64) {
+        self.inode = inode
+        self.offset = offset
+    }
+}
+
 /// What a monitor says of itself when the daemon connects.
 package struct MonitorGreeting: Equatable, Sendable {
     package enum State: String, Sendable { case new, running, exited, empty }
@@ -70,7 +82,8 @@ package struct MonitorGreeting: Equatable, Sendable {
 /// A message from a monitor.
 package enum MonitorMessage: Equatable, Sendable {
     case greeting(MonitorGreeting)
-    case spawned(ProgramIdentity)
+    /// An older monitor does not say where the output begins.
+    case spawned(ProgramIdentity, output: OutputStart?)
     /// The step that failed and its errno.
     case failed(step: String, code: Int32)
     case exited(ProgramExit)
@@ -92,7 +105,7 @@ package enum MonitorMessage: Equatable, Sendable {
         let message: MonitorMessage? =
             switch type {
             case MONITOR_HELLO: MonitorGreeting(&fields).map(MonitorMessage.greeting)
-            case MONITOR_SPAWNED: ProgramIdentity(&fields).map(MonitorMessage.spawned)
+            case MONITOR_SPAWNED: MonitorMessage.spawned(&fields)
             case MONITOR_FAILED: MonitorMessage.failed(&fields)
             case MONITOR_EXITED: MonitorMessage.exited(&fields)
             case MONITOR_EMPTY: .empty
@@ -103,6 +116,11 @@ package enum MonitorMessage: Equatable, Sendable {
             }
         guard let message else { return nil }
         self = message
+    }
+
+    private static func spawned(_ fields: inout MonitorFields) -> MonitorMessage? {
+        guard let program = ProgramIdentity(&fields) else { return nil }
+        return .spawned(program, output: OutputStart(&fields))
     }
 
     private static func failed(_ fields: inout MonitorFields) -> MonitorMessage? {
@@ -138,6 +156,16 @@ extension ProgramIdentity {
         let startedAt = fields.number(Int64.self)
         guard let pid, pid > 1, let startTime, let startedAt else { return nil }
         self.init(pid: pid, startTime: startTime, startedAt: startedAt)
+    }
+}
+
+extension OutputStart {
+    /// inode, offset.
+    fileprivate init?(_ fields: inout MonitorFields) {
+        guard let inode = fields.number(UInt64.self), inode > 0,
+            let offset = fields.number(Int64.self), offset >= 0
+        else { return nil }
+        self.init(inode: inode, offset: offset)
     }
 }
 
