@@ -39,6 +39,7 @@ extension Supervisor {
                 service.monitorsLost += 1
                 instruct(service)
             } else {
+                service.monitorsLost = 0
                 programVanished(service)
             }
             changed(service)

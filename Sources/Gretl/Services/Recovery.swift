@@ -129,13 +129,16 @@ package final class Recovery {
             endLeftovers(file, hasEnded: false)
             take(isNewBoot ? .reboot : .unknown, of: service, file)
         } else {
+            endLeftovers(file, hasEnded: false)
             RunFiles.removeAll(file.id, in: runDirectory)
         }
     }
 
-    /// Its service was removed, which may have been cut short before all of it had ended.
+    /// Its service was removed, which may have been cut short before all of it had ended, or nobody
+    /// had heard of its program: then only the program itself says whose it is.
     private func readForgotten(_ file: RunFiles.Found, hasEnded: Bool) {
         if !isNewBoot, !hasEnded {
+            if findStray(file) { return }
             let all = strays ?? StrayPrograms.find()
             strays = all
             // Its monitor removes the files.
