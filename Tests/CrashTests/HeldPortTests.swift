@@ -207,5 +207,88 @@ extension CrashTests {
             _ = try daemon.call("POST", "/v1/services/lazy/stop?grace=3000")
             #expect(isFree(port))
         }
+
+        /// What is changed while a port is held.
+        enum Change: CaseIterable {
+            case port
+            case portAndDaemon
+            case listening
+        }
+
+        private func registerRestarting(
+            _ daemon: CrashDaemon, _ command: String, port: UInt16, listens: Bool
+        ) throws {
+            try daemon.register("web", command, port: port, more: "\"listen\":\(listens)")
+            let restart = "{\"name\":\"web\",\"restart\":\"on-failure\"}"
+            #expect(try daemon.call("POST", "/v1/services", restart).status == 201)
+        }
+
+        @Test(arguments: Change.allCases)
+        func `A crash behind a change is followed by the old spec, a restart by the new one`(
+            change: Change
+        ) throws {
+            let daemon = CrashDaemon()
+            defer { daemon.end() }
+            try daemon.start()
+            let old = CrashDaemon.freePort()
+            let server = makeServer(daemon)
+            try registerRestarting(daemon, server, port: old, listens: true)
+            let pid = try daemon.startService("web")
+            let port = change == .listening ? old : CrashDaemon.freePort()
+            if change == .listening {
+                let command = "exec /usr/bin/python3 -m http.server --bind 127.0.0.1 \(port)"
+                try registerRestarting(daemon, command, port: port, listens: false)
+            } else {
+                try registerRestarting(daemon, server, port: port, listens: true)
+            }
+            if change == .portAndDaemon {
+                daemon.kill9()
+                try daemon.start()
+            }
+            kill(pid, SIGKILL)
+            #expect(
+                try eventually {
+                    let service = try daemon.service("web")
+                    return service["status"].text == "running"
+                        && service["pid"].integer != Int(pid)
+                })
+            let behind = try daemon.service("web")
+            #expect(behind["port"].integer == Int(old))
+            #expect(behind["pendingChange"] == .bool(true))
+            let answer = try CrashDaemon.call(port: old, "GET", "/")
+            #expect(answer.text == "\(behind["pid"].integer ?? 0)")
+            let restarted = try daemon.call("POST", "/v1/services/web/restart?grace=3000")
+            #expect(restarted.status == 200, "\(restarted.text)")
+            let now = try daemon.service("web")
+            #expect(now["port"].integer == Int(port))
+            #expect(now["pendingChange"] == .bool(false))
+            #expect(accepts(port))
+            #expect(isFree(old) == (old != port))
+        }
+
+        @Test func `An armed port that is changed starts what it was armed for`() throws {
+            let daemon = CrashDaemon()
+            defer { daemon.end() }
+            try daemon.start()
+            let old = CrashDaemon.freePort()
+            let port = CrashDaemon.freePort()
+            let more = "\"start\":\"on-demand\""
+            try daemon.register("lazy", makeServer(daemon), port: old, more: more)
+            _ = try daemon.call("POST", "/v1/services/lazy/start")
+            try daemon.register("lazy", makeServer(daemon), port: port, more: more)
+            // Its first end arms the old port again.
+            for _ in 0..<2 {
+                #expect(try CrashDaemon.call(port: old, "GET", "/").status == 200)
+                #expect(try eventually { try daemon.status("lazy") == "running" })
+                #expect(try CrashDaemon.call(port: old, "GET", "/quit").status == 200)
+                #expect(try eventually { try daemon.status("lazy") == "armed" })
+                #expect(try daemon.service("lazy")["pendingChange"] == .bool(true))
+            }
+            let restarted = try daemon.call("POST", "/v1/services/lazy/restart")
+            #expect(restarted.json["status"].text == "armed", "\(restarted.text)")
+            #expect(isFree(old))
+            #expect(accepts(port))
+            #expect(try daemon.service("lazy")["pendingChange"] == .bool(false))
+        }
     }
 }

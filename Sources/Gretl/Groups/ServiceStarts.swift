@@ -52,7 +52,7 @@ extension Groups {
     /// Has a service that runs with an older spec run with the registered one.
     package func apply(toRunning service: Service) async throws(APIError) {
         guard !service.machine.isIdle, service.machine.state != .stopping,
-            service.live != service.spec
+            service.isBehind
         else { return }
         if !service.spec.dependsOn.isEmpty {
             try await bringUpDependencies(of: service, timeout: .seconds(30))

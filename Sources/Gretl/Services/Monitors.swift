@@ -92,10 +92,13 @@ extension Supervisor {
             service.readySince = greeting.isReady ? reactor.now : nil
         }
         service.live = started(service.spec, by: link.id)
+        var plan = service.spec.plan
+        // The socket is the old one, whatever port is wanted now.
+        if plan.heldPort != nil, let held = greeting.heldPort { plan.heldPort = Int(held) }
         service.listenersBefore = []
         if greeting.heldPort != nil { service.listensBy = link }
         apply(
-            .found(found, service.spec.plan, holdsSocket: greeting.heldPort != nil), to: service)
+            .found(found, plan, holdsSocket: greeting.heldPort != nil), to: service)
         if found == .armed { link.arm() }
         return true
     }

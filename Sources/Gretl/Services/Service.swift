@@ -74,6 +74,8 @@ package final class Service {
     package var name: String { spec.name }
     /// What clients reach: the running incarnation's spec, else the registered one.
     package var reachable: ServiceSpec { live ?? spec }
+    /// A restart would make a difference: it runs with another spec, or waits for its next start.
+    package var isBehind: Bool { machine.state == .backoff || live != spec }
     /// Somebody else runs it.
     package var isExternal: Bool { spec.command == nil && machine.isIdle }
 }

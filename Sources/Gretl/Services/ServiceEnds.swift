@@ -44,7 +44,8 @@ extension Supervisor {
             spawn { await self.forgetAdoption(adopted.stored) }
         }
         service.program = nil
-        service.live = nil
+        // What is started again by itself behind a held port is what was started before.
+        if !keepsSocket { service.live = nil }
         service.usage = nil
         service.portNotice = nil
         guard let link = service.link, !keepsSocket else { return keepEnd(of: service) {} }

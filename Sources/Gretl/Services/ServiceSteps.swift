@@ -33,7 +33,7 @@ extension ServiceMachine {
         let next = nextPlan ?? plan
         nextPlan = nil
         // The socket serves the next program too, unless that is to have another one.
-        let keeps = holdsSocket && next.heldPort == plan.heldPort
+        let keeps = holdsSocket && next.heldPort != nil && next.heldPort == plan.heldPort
         let collected = collect(keepsSocket: keeps)
         reset(next)
         return [.endProbing, collected] + beginAfresh()
@@ -49,7 +49,8 @@ extension ServiceMachine {
     func stopTree(_ grace: Duration) -> Action {
         let keeps =
             switch state {
-            case .restarting: holdsSocket && nextPlan?.heldPort == plan.heldPort
+            case .restarting:
+                holdsSocket && plan.heldPort != nil && nextPlan?.heldPort == plan.heldPort
             case .clearing: holdsSocket
             case .stopped, .failed, .arming, .armed, .awaitingPort, .spawning, .probing, .running,
                 .stopping, .backoff:

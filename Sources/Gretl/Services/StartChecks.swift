@@ -31,7 +31,8 @@ extension Supervisor {
     /// going to throw: what was checked before still holds when it returns.
     func checkPorts(_ service: Service) async throws(APIError) {
         // Our own monitor listens there for it.
-        guard !service.machine.holdsSocket else { return }
+        let isHeld = service.machine.holdsSocket
+        guard !isHeld || service.reachable.port != service.spec.port else { return }
         try await checkReadyPort(service)
         guard let port = service.spec.port, isTaken(port) else { return }
         throw await portInUse(port, for: service)

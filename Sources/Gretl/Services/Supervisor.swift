@@ -121,7 +121,7 @@ package final class Supervisor {
     /// not run takes it with its next start.
     package func apply(toRunning service: Service) async throws(APIError) {
         guard !service.machine.isIdle, service.machine.state != .stopping,
-            service.live != service.spec
+            service.isBehind
         else { return }
         try await restart(service, grace: .seconds(5), timeout: .seconds(30))
     }

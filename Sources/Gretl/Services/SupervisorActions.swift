@@ -53,7 +53,11 @@ extension Supervisor {
 
     private func startSoon(_ service: Service) {
         countRestart(of: service)
-        service.live = service.spec
+        let machine = service.machine
+        // What a monitor listens on is that of the spec it was told to: nobody asked for another.
+        if !machine.isAutomatic || !machine.holdsSocket || service.live == nil {
+            service.live = service.spec
+        }
         service.failure = nil
         service.portNotice = nil
         service.spawnedAt = nil
