@@ -114,7 +114,7 @@ static _Noreturn void become(const struct order *order, int output, int status) 
         give_up(status, STEP_DIRECTORY);
     const char *command = order->command;
     if (order->hold->count > 0) {
-        command = hold_command(command);
+        command = command_in_place(command);
         hold_describe(order->hold, environment, order->variables);
     }
     sigset_t none;

@@ -128,28 +128,3 @@ void hold_describe(const struct hold *hold, char **environment, int count) {
     environment[kept++] = hold->count == 1 ? one : two;
     environment[kept] = NULL;
 }
-
-/// A command of several parts is run as it is: its author has to write the exec.
-static int is_simple(const char *command) {
-    static const char *const compound[] = {"exec ", "if ",   "for ", "while ", "until ",
-                                           "case ", "time ", "(",    "{",      "!"};
-    for (size_t i = 0; i < sizeof compound / sizeof compound[0]; i++) {
-        if (strncmp(command, compound[i], strlen(compound[i])) == 0)
-            return 0;
-    }
-    return strpbrk(command, ";&|\n") == NULL;
-}
-
-const char *hold_command(const char *command) {
-    // Touched in the child alone: its pages cost the monitor nothing.
-    static char whole[163840 + 16];
-    command += strspn(command, " \t");
-    size_t length = strlen(command);
-    if (!is_simple(command) || length + 10 > sizeof whole)
-        return command;
-    size_t word = strcspn(command, " \t'\"");
-    // A name=value in front of the program is nothing exec knows.
-    strcpy(whole, memchr(command, '=', word) ? "exec env " : "exec ");
-    memcpy(whole + strlen(whole), command, length + 1);
-    return whole;
-}

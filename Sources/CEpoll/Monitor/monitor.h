@@ -313,8 +313,11 @@ void hold_ready(struct monitor *monitor);
 int hold_pass(const struct hold *hold, int *status);
 /// In the child: adds LISTEN_... to `environment`, which has `count` entries and room for more.
 void hold_describe(const struct hold *hold, char **environment, int count);
-/// In the child: the command in the form that keeps the pid.
-const char *hold_command(const char *command);
+
+// ---- command.c --------------------------------------------------------------------------------
+
+/// In the child: the command in the form that keeps the pid, where that is the same command.
+const char *command_in_place(const char *command);
 
 // ---- tree.c -----------------------------------------------------------------------------------
 
