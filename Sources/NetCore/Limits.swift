@@ -54,6 +54,9 @@ package enum Limits {
     package static let lingeringConnections = 64
     /// Longest message of a Unix message socket.
     package static let messageBytes = 160 * 1_024
+    /// Messages for a monitor that does not read; with one more it is given up. A daemon sends a
+    /// handful in a monitor's life.
+    package static let messagesUnsent = 64
     /// Children started in one turn: a spawn costs about half a millisecond.
     package static let spawnsPerTurn = 1
 

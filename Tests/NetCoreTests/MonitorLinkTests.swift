@@ -159,8 +159,27 @@ private func paired(
 
     @Test func aMonitorThatNeverReadsIsGivenUp() async throws {
         try await paired { pair in
-            for _ in 0..<200 { pair.link.markReady() }
+            var count = 0
+            while pair.link.isOpen, count < 10_000 {
+                pair.link.markReady()
+                count += 1
+            }
+            // What the socket takes comes on top.
+            #expect(count > Limits.messagesUnsent)
             #expect(!pair.link.isOpen && pair.hearer.isLost)
+        }
+    }
+
+    @Test func ofManySizesInARowTheLastIsSent() async throws {
+        try await paired { pair in
+            for rows in 1...1_000 as ClosedRange<UInt16> {
+                pair.link.resize(TerminalSize(rows: rows, columns: 80))
+            }
+            pair.link.markReady()
+            pair.link.resize(TerminalSize(rows: 7, columns: 80))
+            pair.loop.turn()
+            #expect(pair.link.isOpen)
+            #expect(pair.got() == "ZYZ")
         }
     }
 

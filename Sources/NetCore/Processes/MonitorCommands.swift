@@ -54,7 +54,7 @@ extension MonitorLink {
     // MARK: The terminal
 
     package func resize(_ size: TerminalSize) {
-        send(MonitorMessage.encode(MONITOR_RESIZE, ["\(size.rows)", "\(size.columns)"]))
+        sendLast(MonitorMessage.encode(MONITOR_RESIZE, ["\(size.rows)", "\(size.columns)"]))
     }
 
     /// Lends a connected stream socket: it gets the output, and what it sends becomes input. The

@@ -34,12 +34,17 @@ package final class MonitorLink: EventHandler, DeferredHandler {
     private(set) var monitorDescriptor: Int32 = -1
     /// When somebody has to have heard of the monitor.
     var watchdog = TimerHandle.none
-    private var unsent: [(bytes: [UInt8], descriptors: [Int32])] = []
+    private var unsent: [Unsent] = []
     private var isFlushScheduled = false
+    private var isLossUntold = false
 
-    /// Messages a monitor that does not read may have outstanding; the one that breaks this is
-    /// given up. A daemon sends a handful in a monitor's life.
-    private static let unsentMost = 64
+    private struct Unsent {
+        let bytes: [UInt8]
+        var descriptors: [Int32] = []
+        /// One that is followed by another of the kind need not be sent.
+        var isSuperseded = false
+    }
+
     private static let descriptorsMost = 4
 
     /// Takes a connected socket over.
@@ -129,9 +134,25 @@ package final class MonitorLink: EventHandler, DeferredHandler {
             sendWaiting()
             if descriptor < 0 || unsent.isEmpty && handOver(bytes, descriptors) { return }
         }
-        guard unsent.count < MonitorLink.unsentMost else { return lose() }
         // The lender may close its own before the socket takes them.
-        unsent.append((bytes, descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 0) }))
+        let copies = descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 0) }
+        enqueue(Unsent(bytes: bytes, descriptors: copies))
+    }
+
+    /// Sends a message of which only the last of a row counts.
+    func sendLast(_ bytes: [UInt8]) {
+        guard descriptor >= 0 else { return }
+        if unsent.last?.isSuperseded == true { unsent.removeLast() }
+        enqueue(Unsent(bytes: bytes, isSuperseded: true))
+    }
+
+    private func enqueue(_ message: Unsent) {
+        if unsent.count >= Limits.messagesUnsent { sendWaiting() }
+        guard descriptor >= 0, unsent.count < Limits.messagesUnsent else {
+            for descriptor in message.descriptors { Descriptor.close(descriptor) }
+            return lose()
+        }
+        unsent.append(message)
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
         reactor.flushAtEndOfTurn(self)
@@ -301,7 +322,13 @@ package final class MonitorLink: EventHandler, DeferredHandler {
     private func lose() {
         guard descriptor >= 0 else { return }
         disconnect()
-        delegate?.monitorLost(self)
+        guard let delegate else {
+            // Lost before anybody follows it, which who has just made it does in this turn.
+            isLossUntold = true
+            reactor.flushAtEndOfTurn(self)
+            return
+        }
+        delegate.monitorLost(self)
     }
 
     /// Closes the link; the monitor and its program go on.
@@ -327,6 +354,11 @@ package final class MonitorLink: EventHandler, DeferredHandler {
     /// The end of a turn.
     package func runDeferred() {
         isFlushScheduled = false
+        guard !isLossUntold else {
+            isLossUntold = false
+            delegate?.monitorLost(self)
+            return
+        }
         sendWaiting()
     }
 
