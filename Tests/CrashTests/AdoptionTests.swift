@@ -128,6 +128,32 @@ extension CrashTests {
             #expect(eventually { ProcessTable.names(daemon.runPath).isEmpty })
         }
 
+        /// Two: while the next one takes the program over; twelve: until none is tried any more.
+        @Test(arguments: [2, 12])
+        func `Monitors killed one after the other leave nothing behind a stop`(kills: Int) throws {
+            let daemon = CrashDaemon()
+            defer { daemon.end() }
+            try daemon.start()
+            try daemon.register("rooted", "(setsid sleep 1000 &); exec sleep 1001")
+            let pid = try daemon.startService("rooted")
+            #expect(eventually { ProcessTable.tree(daemon.token).count == 2 })
+            for _ in 0..<kills {
+                // As soon as it is there: mostly before it has taken anything over.
+                let end = milliseconds() + 300
+                var killed = false
+                while !killed, milliseconds() < end {
+                    guard let monitor = daemon.monitor(of: "rooted") else { continue }
+                    killed = kill(monitor.pid, SIGKILL) == 0
+                }
+            }
+            #expect(try daemon.service("rooted")["pid"].integer == Int(pid))
+            #expect(ProcessTable.isAlive(pid))
+            let answer = try daemon.call("POST", "/v1/services/rooted/stop?grace=1000")
+            #expect(answer.json["status"].text == "stopped", "\(answer.text)")
+            #expect(ProcessTable.tree(daemon.token).isEmpty)
+            #expect(try daemon.startService("rooted") != pid)
+        }
+
         @Test func `A stop that is under way goes on when its monitor is killed`() throws {
             let daemon = CrashDaemon()
             defer { daemon.end() }
@@ -201,7 +227,8 @@ extension CrashTests {
             _ = try CrashDaemon.spawn(
                 [
                     "/usr/bin/setsid", "/bin/bash", "-c",
-                    "cd \(daemon.folder.path) && exec -a gr-monitor sh \(monitor.id)",
+                    "cd \(daemon.folder.path) && ln -s /bin/sh gr-monitor"
+                        + " && exec -a gr-monitor ./gr-monitor \(monitor.id)",
                 ], ["PATH=/usr/bin:/bin"], [null, null, null])
             #expect(eventually { isForked(of: monitor.id) })
             try daemon.start()

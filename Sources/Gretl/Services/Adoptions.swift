@@ -7,15 +7,21 @@ package import NetCore
 
 extension Supervisor {
     package func monitorLost(_ link: MonitorLink) {
-        discarded[ObjectIdentifier(link)] = nil
+        // Nobody wants its program: what it was about to end is ended without it.
+        if discarded.removeValue(forKey: ObjectIdentifier(link)) != nil {
+            return endForgotten(link)
+        }
         guard let service = services.removeValue(forKey: ObjectIdentifier(link)),
             service.link === link
         else { return }
         Log.shared.warning("a monitor was lost", ["service": service.name])
         guard let program = service.program, service.machine.isAlive, link.programDescriptor >= 0
         else { return forget(link, of: service) }
-        // A monitor that could not even take the program over is not followed by another one.
-        guard !service.isBeingAdopted else { return watch(program, of: service, without: link) }
+        // Those that could not even take the program over are not followed by others for ever.
+        guard !service.isBeingAdopted || service.monitorsLost < Supervisor.monitorsMost else {
+            return watch(program, of: service, without: link)
+        }
+        if service.isBeingAdopted { service.monitorsLost += 1 }
         // Until its turn comes the service keeps the lost link, which holds what is to be handed
         // on; a stop that comes before is made up for.
         adopting.append(service)
@@ -33,9 +39,10 @@ extension Supervisor {
         guard service.machine.isAlive else { return programVanished(service) }
         // It was told to start a program, and may have done so without anybody hearing of it.
         spawn { [self] in
-            await endAll(of: id, grace: .zero)
-            RunFiles.removeAll(id, in: environment.runDirectory)
-            if service.machine.state == .spawning, service.monitorsLost < Supervisor.monitorsMost {
+            let isOver = await endAll(of: id, grace: .zero)
+            if isOver { RunFiles.removeAll(id, in: environment.runDirectory) }
+            let mayTryAgain = isOver && isOpen && service.monitorsLost < Supervisor.monitorsMost
+            if service.machine.state == .spawning, mayTryAgain {
                 service.monitorsLost += 1
                 instruct(service)
             } else {
@@ -46,7 +53,17 @@ extension Supervisor {
         }
     }
 
-    /// How often the monitor of one start may be lost before that start has failed.
+    private func endForgotten(_ link: MonitorLink) {
+        let id = link.id
+        link.close()
+        spawn { [self] in
+            guard await endAll(of: id, grace: .zero) else { return }
+            RunFiles.removeAll(id, in: environment.runDirectory)
+        }
+    }
+
+    /// How many monitors may be lost in a row before they did anything: then a start has failed and
+    /// a program goes on without one.
     private static let monitorsMost = 3
 
     /// Starts the next monitor of the program of `service`.
@@ -91,6 +108,7 @@ extension Supervisor {
 
     func adopted(_ service: Service) {
         service.isBeingAdopted = false
+        service.monitorsLost = 0
         Log.shared.info("a program has a new monitor", ["service": service.name])
     }
 
@@ -106,13 +124,14 @@ extension Supervisor {
     /// Without a monitor: the daemon itself watches the program and drains its output.
     private func watch(_ program: ProgramIdentity, of service: Service, without link: MonitorLink) {
         service.isBeingAdopted = false
+        service.monitorsLost = 0
         service.link = nil
         service.listensBy = nil
         service.strayIncarnation = link.id
         let path = environment.logPath(of: service.reachable)
         service.orphan = link.orphan(program, logPath: path) { [weak self, weak service] in
             guard let self, let service else { return }
-            programVanished(service)
+            orphanEnded(service)
         }
         link.collected()
         link.close()
@@ -125,6 +144,15 @@ extension Supervisor {
             break
         }
         changed(service)
+    }
+
+    /// A stop without a monitor reaches the program's group only: who left it goes now.
+    private func orphanEnded(_ service: Service) {
+        guard let id = service.strayIncarnation else { return programVanished(service) }
+        spawn { [self] in
+            await endAll(of: id, grace: .zero)
+            programVanished(service)
+        }
     }
 
     private func programVanished(_ service: Service) {
@@ -187,7 +215,7 @@ extension Supervisor {
             pid: stray.pid, logPath: path, on: reactor, isStill: { stray.isAlive },
             ended: { [weak self, weak service] in
                 guard let self, let service else { return }
-                programVanished(service)
+                orphanEnded(service)
             })
         service.strayIncarnation = service.orphan == nil ? nil : stray.incarnation
         return service.orphan != nil

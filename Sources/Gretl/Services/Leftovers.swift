@@ -11,9 +11,11 @@ extension Supervisor {
     /// millisecond, but a process without any environment stays unknown.
     private static let doubtsMost = 5
 
-    /// Ends everything that carries `id`; returns when nothing is left, or after some seconds.
-    func endAll(of id: String, grace: Duration) async {
-        guard let background else { return }
+    /// Ends everything that carries `id`. False when something is left after some seconds, or
+    /// nobody could look.
+    @discardableResult
+    func endAll(of id: String, grace: Duration) async -> Bool {
+        guard let background else { return false }
         var doubts = 0
         for _ in 0..<Supervisor.looksMost {
             let found = try? await background.perform { Leftovers(of: id) }
@@ -26,11 +28,12 @@ extension Supervisor {
             }
             if let found, !found.isStarting {
                 doubts += 1
-                guard found.hasUnknown, doubts < Supervisor.doubtsMost else { return }
+                guard found.hasUnknown, doubts < Supervisor.doubtsMost else { return true }
             }
             await reactor.pause(Supervisor.pause)
         }
         Log.shared.error("something of a program does not end", ["incarnation": id])
+        return false
     }
 }
 
@@ -42,9 +45,8 @@ private struct Leftovers: Sendable {
     let hasUnknown: Bool
 
     init(of id: String) {
-        // In this order: what becomes the program in between is seen as one of them.
-        isStarting = RunFiles.monitorPid(id) != nil
         let all = StrayPrograms.find()
+        isStarting = all.monitors[id] != nil
         tree = HeldTree(all.members[id] ?? [], uid: ProcessFacts.uid)
         hasUnknown = all.hasUnknown
     }

@@ -26,6 +26,7 @@ package final class Recovery {
     private var records: [RunFiles.Found] = []
     /// Programs without a monitor, once they were looked for.
     private var strays: StrayPrograms?
+    private var isReading = false
     /// Incarnations whose program may be one of those that could not be told.
     private var doubtful: [RunFiles.Found] = []
     /// How often one of those was looked for.
@@ -97,8 +98,23 @@ package final class Recovery {
         records = []
     }
 
+    /// The same while the daemon serves: the look at /proc is not the reactor's then.
+    private func readRecordsLater() {
+        guard !records.isEmpty, !isReading, let background = supervisor.background else { return }
+        isReading = true
+        spawn { [self] in
+            let found = try? await background.perform { StrayPrograms.find() }
+            isReading = false
+            if let found {
+                strays = found
+                readRecords()
+            }
+            schedule()
+        }
+    }
+
     private func expect(_ file: RunFiles.Found) {
-        guard let monitor = RunFiles.monitorPid(file.id) else { return records.append(file) }
+        guard let monitor = processes().monitors[file.id] else { return records.append(file) }
         intents.append(Intent(id: file.id, monitor: monitor))
     }
 
@@ -139,10 +155,8 @@ package final class Recovery {
     private func readForgotten(_ file: RunFiles.Found, hasEnded: Bool) {
         if !isNewBoot, !hasEnded {
             if findStray(file) { return }
-            let all = strays ?? StrayPrograms.find()
-            strays = all
             // Its monitor removes the files.
-            if let stray = program(of: file, all), supervisor.discard(stray) { return }
+            if let stray = program(of: file), supervisor.discard(stray) { return }
             if mayBeStarting(file) { return }
         }
         endLeftovers(file, hasEnded: hasEnded)
@@ -153,9 +167,7 @@ package final class Recovery {
     /// left behind when all three were killed, is ended here.
     private func endLeftovers(_ file: RunFiles.Found, hasEnded: Bool) {
         guard !isNewBoot, !hasEnded || RunFiles.hasSocket(file.id, in: runDirectory) else { return }
-        let all = strays ?? StrayPrograms.find()
-        strays = all
-        guard all.members[file.id] != nil else { return }
+        guard processes().members[file.id] != nil else { return }
         spawn { [supervisor] in
             await supervisor.endAll(of: file.id, grace: ServiceMachine.clearingGrace)
         }
@@ -172,9 +184,7 @@ package final class Recovery {
 
     /// Neither monitor nor record: was the monitor alone killed, the program still runs.
     private func findStray(_ file: RunFiles.Found) -> Bool {
-        let all = strays ?? StrayPrograms.find()
-        strays = all
-        guard let stray = program(of: file, all), let service = registry.find(stray.service),
+        guard let stray = program(of: file), let service = registry.find(stray.service),
             !service.machine.isAlive, supervisor.takeBack(stray, of: service)
         else { return false }
         found += 1
@@ -183,8 +193,8 @@ package final class Recovery {
 
     /// The main program among those of an incarnation: the one the monitor told of, which may have
     /// ended before what it started; the oldest when it did not come to that.
-    private func program(of file: RunFiles.Found, _ all: StrayPrograms) -> StrayProgram? {
-        guard let stray = all.programs[file.id] else { return nil }
+    private func program(of file: RunFiles.Found) -> StrayProgram? {
+        guard let stray = processes().programs[file.id] else { return nil }
         let told = RunFiles.program(file.id, in: runDirectory)
         return told == nil || told == stray.process ? stray : nil
     }
@@ -192,16 +202,22 @@ package final class Recovery {
     /// Whether the program of a monitor that is gone may be there without its environment: between
     /// fork and exec it looks like the monitor, and within exec like nothing.
     private func mayBeStarting(_ file: RunFiles.Found) -> Bool {
-        if let pid = RunFiles.monitorPid(file.id) {
+        if let pid = processes().monitors[file.id] {
             intents.append(Intent(id: file.id, monitor: pid))
-        } else {
-            let count = looks[file.id, default: 0]
-            guard strays?.hasUnknown == true, count < Recovery.looksMost else { return false }
-            looks[file.id] = count + 1
-            doubtful.append(file)
+            return true
         }
-        strays = nil
+        let count = looks[file.id, default: 0]
+        guard processes().hasUnknown, count < Recovery.looksMost else { return false }
+        looks[file.id] = count + 1
+        doubtful.append(file)
         return true
+    }
+
+    /// What is there: one look at /proc for all files of a round.
+    private func processes() -> StrayPrograms {
+        let all = strays ?? StrayPrograms.find()
+        strays = all
+        return all
     }
 
     private static func exit(_ fields: [String: String]) -> ProgramExit? {
@@ -250,10 +266,7 @@ extension Recovery: MonitorLinkDelegate {
         link.close()
         records.append(RunFiles.Found(id: link.id))
         // Later than the daemon waited for it.
-        if continuation == nil {
-            readRecords()
-            schedule()
-        }
+        if continuation == nil { readRecordsLater() }
         finishIfDone()
     }
 }
@@ -262,7 +275,7 @@ extension Recovery: TimerHandler {
     package func timerFired(_ tag: UInt32) {
         isLooking = false
         look()
-        if continuation == nil { readRecords() }
+        if continuation == nil { readRecordsLater() }
         if reactor.now >= deadline { release() }
         finishIfDone()
         if reactor.now >= giveUp {
@@ -274,6 +287,7 @@ extension Recovery: TimerHandler {
 
     /// Connects to the monitors that can be found by now and forgets those that have ended.
     private func look() {
+        strays = nil
         let waitedFor = intents
         intents = waitedFor.filter { intent in
             // In this order: it removes its socket before it ends.
@@ -288,7 +302,7 @@ extension Recovery: TimerHandler {
 
     /// The next look, while somebody waits for one or there is something to look for.
     private func schedule() {
-        let isThere = !intents.isEmpty || !doubtful.isEmpty
+        let isThere = !intents.isEmpty || !doubtful.isEmpty || !records.isEmpty
         guard !isLooking, isThere || continuation != nil else { return }
         isLooking = true
         let pause =

@@ -20,7 +20,7 @@ package final class Service {
     package internal(set) var isForced = false
     /// A monitor was started to take its program over, and has not said yet that it did.
     var isBeingAdopted = false
-    /// Monitors that were killed in this start, before they told of a program.
+    /// Monitors that were killed in a row, before they told of a program or took it over.
     var monitorsLost = 0
     /// The grace of the last stop of its tree.
     var stopGrace: Duration?

@@ -87,21 +87,6 @@ package enum RunFiles {
         unsafe faccessat(directory, "\(id).sock", F_OK, 0) == 0
     }
 
-    /// The pid of the living monitor of an incarnation, wherever it is; for the few that were being
-    /// started when a daemon died.
-    static func monitorPid(_ id: String) -> Int32? {
-        guard let folder = unsafe opendir("/proc") else { return nil }
-        defer { unsafe closedir(folder) }
-        for _ in 0..<200_000 {
-            guard let entry = unsafe readdir(folder) else { break }
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-                unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
-            }
-            if let pid = Int32(name), isMonitor(pid, of: id) { return pid }
-        }
-        return nil
-    }
-
     /// Whether the process `pid` is the monitor of that incarnation.
     static func isMonitor(_ pid: Int32, of id: String) -> Bool {
         let file = unsafe open("/proc/\(pid)/cmdline", O_RDONLY | O_CLOEXEC)

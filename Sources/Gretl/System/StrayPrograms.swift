@@ -32,16 +32,24 @@ struct StrayProgram {
     fileprivate enum Look {
         /// It carries the name of an incarnation.
         case member(StrayProgram, isLeader: Bool)
+        /// The monitor of an incarnation, or what it forked and has not become the program yet.
+        case monitor(String)
         /// A session leader that shows no environment: within exec it has none for a moment.
         case unknown
         case other
     }
 
     fileprivate static func look(at pid: Int32) -> Look {
-        // Another user's cannot be opened.
-        guard let bytes = read("/proc/\(pid)/environ"), let facts = facts(pid) else {
-            return .other
+        guard let facts = facts(pid) else { return .other }
+        if facts.isMonitor {
+            let words = (read("/proc/\(pid)/cmdline") ?? []).split(separator: 0)
+            guard words.count > 1, words[0].elementsEqual("gr-monitor".utf8) else {
+                return .unknown
+            }
+            return .monitor(String(decoding: words[1], as: UTF8.self))
         }
+        // Another user's cannot be opened.
+        guard let bytes = read("/proc/\(pid)/environ") else { return .other }
         guard !bytes.isEmpty else { return facts.isLeader ? .unknown : .other }
         var service: String?
         var incarnation: String?
@@ -59,15 +67,26 @@ struct StrayProgram {
             isLeader: facts.isLeader)
     }
 
-    /// The start time of a living process, and whether it leads a session.
-    private static func facts(_ pid: Int32) -> (startTime: UInt64, isLeader: Bool)? {
+    private struct Facts {
+        let startTime: UInt64
+        /// Of a session.
+        let isLeader: Bool
+        /// By its name, which a fork keeps until its exec.
+        let isMonitor: Bool
+    }
+
+    /// Of a living process.
+    private static func facts(_ pid: Int32) -> Facts? {
         let text = String(decoding: read("/proc/\(pid)/stat") ?? [], as: UTF8.self)
-        guard let end = text.lastIndex(of: ")") else { return nil }
+        guard let begin = text.firstIndex(of: "("), let end = text.lastIndex(of: ")"), begin < end
+        else { return nil }
         let fields = text[text.index(after: end)...].split(separator: " ")
         guard fields.count > 19, fields[0] != "Z", fields[0] != "X",
             let startTime = UInt64(fields[19])
         else { return nil }
-        return (startTime, Int32(fields[3]) == pid)
+        return Facts(
+            startTime: startTime, isLeader: Int32(fields[3]) == pid,
+            isMonitor: text[text.index(after: begin)..<end] == "gr-monitor")
     }
 
     /// At most 256 KiB of a file; nil when it cannot be opened.
@@ -97,6 +116,8 @@ struct StrayPrograms {
     private(set) var programs: [String: StrayProgram] = [:]
     /// Everybody who carries the name of an incarnation, main program or not.
     private(set) var members: [String: [ProcessIdentity]] = [:]
+    /// Monitors, and what they forked, by incarnation.
+    private(set) var monitors: [String: Int32] = [:]
     /// Some of our user could not be told.
     private(set) var hasUnknown = false
 
@@ -112,6 +133,7 @@ struct StrayPrograms {
             guard let pid = Int32(name), pid > 1 else { continue }
             switch StrayProgram.look(at: pid) {
             case .member(let stray, let isLeader): found.keep(stray, isLeader: isLeader)
+            case .monitor(let id): found.monitors[id] = pid
             case .unknown: found.hasUnknown = true
             case .other: break
             }
