@@ -27,7 +27,7 @@ package struct EventServices {
         json.beginObject()
         json.key("services")
         json.beginArray()
-        for service in services where !service.isRemoved {
+        for service in services where service.removal != .done {
             view.write(service, status: registry.status(of: service), into: &json)
         }
         json.endArray()

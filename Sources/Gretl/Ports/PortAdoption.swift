@@ -88,7 +88,9 @@ package final class PortAdoption {
     }
 
     private func checkFree(_ name: String) throws(APIError) {
-        guard let service = registry.find(name), !service.machine.isIdle else { return }
+        guard let service = registry.find(name) else { return }
+        try service.checkIsKept()
+        guard !service.machine.isIdle else { return }
         throw APIError(
             .alreadyRunning, "'\(name)' is \(service.machine.status) already",
             hint: "adopt under another name, or run 'gr stop \(name)' first")
@@ -150,17 +152,17 @@ package final class PortAdoption {
         let stored = StoredAdoption(
             name: service.name, process: candidate.root.identity, boot: boot)
         do throws(StorageError) { try await supervisor.adoptions?.save(stored) } catch {
-            throw service.isRemoved ? .unknownService(service.name) : .storage(error)
+            try service.checkIsKept()
+            throw .storage(error)
         }
         // It may have been started, or removed, while that was written.
         guard supervisor.adopt(candidate.handle, stored, for: service) else {
             await supervisor.forgetAdoption(stored)
             try checkFree(service.name)
-            throw service.isRemoved
-                ? .unknownService(service.name)
-                : APIError(
-                    .internal, "pid \(stored.process.pid) cannot be watched",
-                    hint: "see the daemon's log")
+            try service.checkIsKept()
+            throw APIError(
+                .internal, "pid \(stored.process.pid) cannot be watched",
+                hint: "see the daemon's log")
         }
         supervisor.tellAdopted(service)
     }

@@ -13,7 +13,7 @@ extension Supervisor {
 
     /// Makes the process the program of `service`, which has none. False when it cannot be watched.
     func adopt(_ handle: ProcessHandle, _ stored: StoredAdoption, for service: Service) -> Bool {
-        guard service.machine.isIdle, !service.isRemoved, let background else { return false }
+        guard service.machine.isIdle, service.removal == .none, let background else { return false }
         let program = try? AdoptedProgram(
             handle, stored, uid: ProcessFacts.uid, background: background, on: reactor,
             ended: { [weak self, weak service] program in

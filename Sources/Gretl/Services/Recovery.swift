@@ -185,7 +185,7 @@ package final class Recovery {
     /// Neither monitor nor record: was the monitor alone killed, the program still runs.
     private func findStray(_ file: RunFiles.Found) -> Bool {
         guard let stray = program(of: file), let service = registry.find(stray.service),
-            !service.machine.isAlive, supervisor.takeBack(stray, of: service)
+            mayHaveProgram(service), supervisor.takeBack(stray, of: service)
         else { return false }
         found += 1
         return true
@@ -239,7 +239,7 @@ package final class Recovery {
         if let program = greeting.program {
             RunFiles.writeProgram(program, of: link.id, in: runDirectory)
         }
-        guard let service = registry.find(greeting.name), !service.machine.isAlive else {
+        guard let service = registry.find(greeting.name), mayHaveProgram(service) else {
             // Nobody knows it any more, or a second program of one service: it has to go.
             supervisor.discard(link)
             return
@@ -249,6 +249,10 @@ package final class Recovery {
             return greeting.state == .new ? link.close() : supervisor.discard(link)
         }
         if greeting.state == .running { found += 1 }
+    }
+
+    private func mayHaveProgram(_ service: Service) -> Bool {
+        !service.machine.isAlive && service.removal == .none
     }
 
     private func finishIfDone() {

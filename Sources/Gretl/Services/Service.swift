@@ -66,8 +66,16 @@ package final class Service {
     /// after it.
     package internal(set) var stopsAsked = 0
 
-    /// It is removed from storage and about to be forgotten.
-    var isRemoved = false
+    /// How far its removal has come.
+    package internal(set) var removal = Removal.none
+
+    package enum Removal {
+        case none
+        /// It is gone from storage and is forgotten once its tree is gone. Nothing starts it.
+        case underWay
+        /// Nobody finds it any more; who still holds it came too late.
+        case done
+    }
 
     init(_ spec: ServiceSpec) { self.spec = spec }
 
@@ -76,6 +84,15 @@ package final class Service {
     package var reachable: ServiceSpec { live ?? spec }
     /// A restart would make a difference: it runs with another spec, or waits for its next start.
     package var isBehind: Bool { machine.state == .backoff || live != spec }
+    /// Throws for one that is to have no program any more.
+    func checkIsKept() throws(APIError) {
+        switch removal {
+        case .none: return
+        case .underWay: throw .daemonBusy("'\(name)' is being removed")
+        case .done: throw .unknownService(name)
+        }
+    }
+
     /// Somebody else runs it.
     package var isExternal: Bool { spec.command == nil && machine.isIdle }
 }

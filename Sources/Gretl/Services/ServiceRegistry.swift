@@ -83,11 +83,8 @@ package final class ServiceRegistry {
     /// Names are bytes. A dictionary compares strings by what they look like, so two spellings of
     /// one character share a place: only the registered spelling finds it.
     package func find(_ name: String) -> Service? {
-        guard let service = services[name], service.name.utf8.elementsEqual(name.utf8),
-            !service.isRemoved
-        else {
-            return nil
-        }
+        guard let service = services[name], service.name.utf8.elementsEqual(name.utf8)
+        else { return nil }
         return service
     }
 
@@ -101,22 +98,21 @@ package final class ServiceRegistry {
     package var all: [Service] {
         let known = sorted ?? services.values.sorted { $0.name < $1.name }
         sorted = known
-        return known.filter { !$0.isRemoved }
+        return known
     }
     package var count: Int { services.count }
     /// All services in no order, which costs less.
-    package var unsorted: [Service] { services.values.filter { !$0.isRemoved } }
+    package var unsorted: [Service] { Array(services.values) }
 
     /// The services registered on each port.
     var ports: [Int: [Service]] {
-        let listening = services.values.filter { $0.spec.port != nil && !$0.isRemoved }
+        let listening = services.values.filter { $0.spec.port != nil }
         return Dictionary(grouping: listening) { $0.spec.port ?? 0 }
     }
 
     /// The services registered on `port`, by name.
     package func services(on port: Int) -> [Service] {
-        services.values.filter { $0.spec.port == port && !$0.isRemoved }
-            .sorted { $0.name < $1.name }
+        services.values.filter { $0.spec.port == port }.sorted { $0.name < $1.name }
     }
 
     /// What tells the processes of services from others.
@@ -136,9 +132,8 @@ package final class ServiceRegistry {
     /// The name of a service other than `service` that is registered on its port.
     package func sharesPort(with service: Service) -> String? {
         guard let port = service.spec.port else { return nil }
-        return services.values.filter {
-            $0 !== service && $0.spec.port == port && !$0.isRemoved
-        }.map(\.name).min()
+        return services.values.filter { $0 !== service && $0.spec.port == port }
+            .map(\.name).min()
     }
 
     /// Creates or updates the service a patch names. `check` may refuse the change of one that is
@@ -220,34 +215,44 @@ package final class ServiceRegistry {
 
     /// The services that name `name` in 'dependsOn'.
     package func dependents(of name: String) -> [String] {
-        services.values.filter { $0.spec.dependsOn.contains(name) && !$0.isRemoved }
-            .map(\.name).sorted()
+        services.values.filter { $0.spec.dependsOn.contains(name) }.map(\.name).sorted()
     }
 
     private func save(_ spec: ServiceSpec) async throws(APIError) {
         do throws(StorageError) { try await store.save(spec) } catch { throw .storage(error) }
     }
 
-    /// Stops the service if it runs, then forgets it. With `purge` its logs go too; false when one
-    /// of them stayed.
+    /// Stops the service if it runs, then forgets it; until then it can be seen, but not started. A
+    /// removal that is under way is joined. With `purge` its logs go too; false when one of them
+    /// stayed.
     @discardableResult
     package func remove(
         _ name: String, grace: Duration, purge: Bool = false
     ) async throws(APIError) -> Bool {
-        try await locks.withLock(name) { () async throws(APIError) -> Bool in
+        let leaving = find(name)
+        // With the grace of whoever is the least patient.
+        if let leaving, leaving.removal == .underWay {
+            await supervisor.stop(leaving, grace: grace)
+        }
+        return try await locks.withLock(name) { () async throws(APIError) -> Bool in
+            if find(name) == nil, let leaving, leaving.removal == .done {
+                return purge ? await supervisor.removeLogs(of: leaving) : true
+            }
             let service = try get(name)
             // Storage first: when it says no, nothing has changed, the program included. A daemon
             // killed behind this line finds a program nobody knows at its next start and ends it.
             do throws(StorageError) { try await store.remove(name) } catch { throw .storage(error) }
-            // From here on nobody finds it, so no start slips in behind the stop.
-            service.isRemoved = true
-            resolutions.remove(name)
+            // From here on no start slips in behind the stop.
+            service.removal = .underWay
             await supervisor.stop(service, grace: grace)
             supervisor.output?.followers.serviceRemoved(name)
             // Until the name is free nobody else can have this log.
             let isPurged = purge ? await supervisor.removeLogs(of: service) : true
+            service.removal = .done
             services[name] = nil
             resolutions.remove(name)
+            // Who came to follow its log while it left.
+            supervisor.output?.followers.serviceRemoved(name)
             supervisor.events?.publish(.serviceUnregistered(name: name))
             supervisor.conflicts?.forget(name)
             return isPurged
@@ -275,7 +280,7 @@ package final class ServiceRegistry {
 
     /// Renders the resolve answer of a service anew.
     package func render(_ service: Service) {
-        guard services[service.name] === service, !service.isRemoved else { return }
+        guard services[service.name] === service else { return }
         publish(
             service, status: status(of: service),
             goodUntil: reactor.now + ServiceRegistry.listenerSeenFor)

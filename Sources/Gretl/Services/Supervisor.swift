@@ -65,7 +65,7 @@ package final class Supervisor {
         if service.spec.logFile != nil { try await checkLog(service.spec) }
         guard service.stopsAsked == stopsAsked else { throw .takenBack(service.name) }
         // Else a program would run that nobody can stop.
-        guard !service.isRemoved else { throw .unknownService(service.name) }
+        try service.checkIsKept()
         switch service.machine.state {
         case .running:
             throw APIError(
@@ -96,7 +96,7 @@ package final class Supervisor {
         if service.spec.logFile != nil { try await checkLog(service.spec) }
         guard service.stopsAsked == stopsAsked else { throw .takenBack(service.name) }
         // Else a program would run that nobody can stop.
-        guard !service.isRemoved else { throw .unknownService(service.name) }
+        try service.checkIsKept()
         let plan = service.spec.plan
         switch service.machine.state {
         case .stopping: throw .daemonBusy("'\(service.name)' is being stopped")
