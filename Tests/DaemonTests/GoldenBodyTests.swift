@@ -78,7 +78,7 @@ import Testing
             + "\(live),\(spec),"
             + #""exitCode":null,"signal":null,"stopReason":null,"pendingChange":false,"#
             + #""lastProbe":null,"restarts":0,"nextTryAt":null,"adopted":false,"#
-            + "\"logFile\":\"HOME/logs/\(name).log\"}"
+            + "\"logFile\":\"HOME/logs/\(name).log\",\"root\":null}"
     }
 
     private func web(_ status: String, _ live: String) -> String {

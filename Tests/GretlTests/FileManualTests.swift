@@ -16,7 +16,8 @@ import Testing
         let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
         let page = try #require(TextFile.read("\(root)/docs/gr-toml.md"))
         let rows = page.split(separator: "\n").compactMap { line -> String? in
-            guard line.hasPrefix("| `") else { return nil }
+            // Rows of options are gr's.
+            guard line.hasPrefix("| `"), !line.hasPrefix("| `--") else { return nil }
             return String(line.dropFirst(3).prefix { $0 != "`" })
         }
         let all = FileManual.fileKeys + FileManual.serviceKeys + FileManual.groupKeys

@@ -63,6 +63,7 @@ private let badOnes = [
     BadProject(web + "depends_on = [1]", 4, "service.web.depends_on"),
     BadProject(web + "depends_on = [\"web\"]", 4, "service.web.depends_on", "depends on itself"),
     BadProject(web + "depends_on = [\"@x\"]", 4, "service.web.depends_on"),
+    BadProject(web + "restart_with = [\"db\"]", 1, "'restart_with' names 'db'"),
     BadProject(web + "restart = \"allways\"", 4, "service.web.restart", "never, on-failure"),
     BadProject(web + "log_file = \"../x.log\"", 4, "service.web.log_file leads out of the root"),
     BadProject(web + "log_file = \"/etc/passwd\"", 4, "log_file leads out of the root"),
@@ -152,6 +153,7 @@ struct ProjectTests {
             group = "@site"
             ready = "/health"
             depends_on = ["db", "shared"]
+            restart_with = ["db"]
             restart = "always"
             log_file = "log/web.log"
             start = "on-demand"
@@ -181,6 +183,7 @@ struct ProjectTests {
         web.group = "@wip-site"
         web.ready = "http://localhost:3000/health"
         web.dependsOn = ["wip-db", "shared"]
+        web.restartWith = ["wip-db"]
         web.restart = .always
         web.logFile = "/srv/shop/app/log/web.log"
         web.startMode = .onDemand

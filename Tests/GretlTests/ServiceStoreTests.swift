@@ -47,18 +47,17 @@ final class FixedTime: TimeSource {
         #expect(loaded == [specs[2], specs[0], specs[1]])
     }
 
-    @Test func savingAgainReplacesAndKeepsRootAndCreation() async throws {
+    @Test func savingAgainReplacesAndKeepsCreation() async throws {
         let fixture = try DatabaseFixture()
         let records = try await onReactor {
             let database = try await fixture.open()
             let early = ServiceStore(database, time: FixedTime(milliseconds: 1_000))
             let late = ServiceStore(database, time: FixedTime(milliseconds: 2_000))
-            try await early.save(fullSpec("web"), root: "/srv/web")
+            try await early.save(fullSpec("web"))
             try await late.save(ServiceSpec(name: "web"))
             return try await late.records()
         }
         #expect(records.map(\.spec) == [ServiceSpec(name: "web")])
-        #expect(records.map(\.root) == ["/srv/web"])
         #expect(records.map(\.createdAt) == [1_000] && records.map(\.updatedAt) == [2_000])
     }
 

@@ -28,6 +28,7 @@ struct ServiceAnswer: Decodable, Sendable {
     let pendingChange: Bool?
     let start: String?
     let autostart: Bool?
+    let root: String?
     let warnings: [String]?
 
     /// How it is started, when that is not by hand alone.
@@ -68,4 +69,23 @@ struct ChangeAnswer: Decodable, Sendable {
     let signal: String?
     let forced: Bool?
     let warnings: [String]?
+}
+
+/// The answer of a start or stop of many services.
+struct ManyAnswer: Decodable, Sendable {
+    struct Result: Decodable, Sendable {
+        let name: String
+        let outcome: String
+        let code: String?
+        let message: String?
+        let pid: Int?
+    }
+
+    let results: [Result]
+    let warnings: [String]?
+}
+
+/// The same when some of it failed.
+struct ManyFailure: Decodable, Sendable {
+    let details: ManyAnswer
 }

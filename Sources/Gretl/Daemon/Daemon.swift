@@ -273,7 +273,7 @@ package final class Daemon {
                 view: makeView(), background: background, on: reactor),
             logs: LogRoutes(registry: registry, supervisor: supervisor, output: output),
             events: EventRoutes(hub: events),
-            groups: GroupRoutes(groups: groups, registry: registry),
+            groups: GroupRoutes(groups: groups, registry: registry, background: background),
             terminals: TerminalRoutes(registry: registry),
             portClient: PortClientRoutes(
                 reactor: reactor, registry: registry, supervisor: supervisor, groups: groups,

@@ -17,6 +17,7 @@ package struct Route: Sendable {
         case serviceLogs, logs
         case events
         case listGroups, getGroup, startGroup, stopGroup
+        case startMany, stopMany
         case clientList, clientAdd, clientGet, clientRemove, clientStart, clientStop, clientLogs
     }
 
@@ -48,6 +49,8 @@ package final class RouteTable {
         Route(method: .get, pattern: "/v1/groups/{name}", id: .getGroup),
         Route(method: .post, pattern: "/v1/groups/{name}/start", id: .startGroup),
         Route(method: .post, pattern: "/v1/groups/{name}/stop", id: .stopGroup),
+        Route(method: .post, pattern: "/v1/start", id: .startMany),
+        Route(method: .post, pattern: "/v1/stop", id: .stopMany),
         Route(method: .get, pattern: "/v1/ports", id: .listPorts),
         Route(method: .get, pattern: "/v1/ports/{port}", id: .getPort),
         Route(method: .post, pattern: "/v1/ports/{port}/kill", id: .killPort),
@@ -119,6 +122,8 @@ package final class RouteTable {
         case .getGroup: groups.get(exchange)
         case .startGroup: groups.start(exchange)
         case .stopGroup: groups.stop(exchange)
+        case .startMany: groups.startMany(exchange)
+        case .stopMany: groups.stopMany(exchange)
         case .clientList: portClient.list(exchange)
         case .clientAdd: portClient.add(exchange)
         case .clientGet: portClient.get(exchange)

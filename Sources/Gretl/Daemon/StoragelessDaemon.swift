@@ -48,7 +48,7 @@ package struct StoragelessDaemon {
                 background: background, on: reactor),
             logs: LogRoutes(registry: registry, supervisor: supervisor, output: output),
             events: EventRoutes(hub: events),
-            groups: GroupRoutes(groups: groups, registry: registry),
+            groups: GroupRoutes(groups: groups, registry: registry, background: background),
             terminals: TerminalRoutes(registry: registry),
             portClient: PortClientRoutes(
                 reactor: reactor, registry: registry, supervisor: supervisor, groups: groups,

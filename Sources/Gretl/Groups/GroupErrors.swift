@@ -29,12 +29,12 @@ extension APIError {
     }
 
     static func groupFailed(
-        _ group: String, first: GroupResult, failures: Int, results: [GroupResult]
+        _ what: String, first: GroupResult, failures: Int, results: [GroupResult]
     ) -> APIError {
         let others = failures > 1 ? " (and \(failures - 1) more)" : ""
         var error = APIError(
             .groupFailed,
-            "not all of '\(group)' is up: '\(first.name)' \(first.outcome.rawValue)\(others)"
+            "not all of \(what) is up: '\(first.name)' \(first.outcome.rawValue)\(others)"
                 + (first.message.map { ": \($0)" } ?? ""),
             hint: "what came up was left running; 'details.results' tells of each service")
         error.results = results

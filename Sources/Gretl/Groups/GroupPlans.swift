@@ -18,7 +18,7 @@ extension Groups {
         }
     }
 
-    private func plan(
+    func plan(
         of roots: [Service], _ what: String, dependencies: (Service) -> [String]
     ) async throws(APIError) -> StartPlan {
         let order = try order(of: roots, what, dependencies)

@@ -14,6 +14,10 @@ package final class Groups {
         /// For all of them.
         package var total: Duration?
         package var isParallel = true
+        /// Brings up what is depended on and was not named, too.
+        package var withDependencies = true
+        /// Waits for somebody to listen on the ports of services that have no command.
+        package var waitsForOthers = false
 
         package init() {}
     }
@@ -80,7 +84,7 @@ package final class Groups {
         guard stops[group] == nil else { throw .daemonBusy("'\(group)' is being stopped") }
         if let run = starts[group] {
             await run.wait()
-            return try outcome(of: run, group, members)
+            return try outcome(of: run, "'\(group)'", members)
         }
         let run = try makeStart(of: members, "'\(group)'", options)
         starts[group] = run
@@ -91,7 +95,7 @@ package final class Groups {
             publish(run, group, members)
         }
         await run.wait()
-        return try outcome(of: run, group, members)
+        return try outcome(of: run, "'\(group)'", members)
     }
 
     /// A start of `roots` and what they depend on. Of `last` only that: it is left to the caller,
@@ -99,7 +103,11 @@ package final class Groups {
     func makeStart(
         of roots: [Service], _ what: String, _ options: StartOptions, behind last: Service? = nil
     ) throws(APIError) -> GroupRun {
-        let order = try order(of: roots, what)
+        let isNamed = Set(roots.map(\.name))
+        let order = try order(of: roots, what) { service in
+            let all = service.spec.dependsOn
+            return options.withDependencies ? all : all.filter(isNamed.contains)
+        }
         if let cycle = order.cycle { throw .cycle(cycle) }
         // Names in an order are registered: it was made a moment ago.
         let services = order.nodes.compactMap { registry.find($0.name) }
@@ -122,6 +130,9 @@ package final class Groups {
             // What others wait for has to be ready, not only to run.
             let isNeeded = options.timeout == .zero && !dependents[place].isEmpty
             let timeout = isNeeded ? .seconds(30) : options.timeout
+            if service.isExternal, options.waitsForOthers, !isUp(service) {
+                return await waitForListener(service, timeout: timeout, until: deadline)
+            }
             return await bringUp(
                 service, unknown: order.nodes[place].unknown, timeout: timeout, until: deadline)
         }
@@ -171,12 +182,12 @@ package final class Groups {
         }
     }
 
-    private func up(_ service: Service, _ outcome: GroupResult.Outcome) -> GroupResult {
+    func up(_ service: Service, _ outcome: GroupResult.Outcome) -> GroupResult {
         GroupResult(service.name, outcome, pid: service.program?.pid)
     }
 
     /// All results of a start: every member, and of the others those that something was done with.
-    private func results(of run: GroupRun, _ members: [Service]) -> [GroupResult] {
+    func results(of run: GroupRun, _ members: [Service]) -> [GroupResult] {
         let isMember = Set(members.map(ObjectIdentifier.init))
         return run.services.indices.compactMap { place in
             guard let result = run.result(at: place) else { return nil }
@@ -187,8 +198,8 @@ package final class Groups {
         }
     }
 
-    private func outcome(
-        of run: GroupRun, _ group: String, _ members: [Service]
+    func outcome(
+        of run: GroupRun, _ what: String, _ members: [Service]
     ) throws(APIError) -> [GroupResult] {
         let results = results(of: run, members)
         let failures = results.filter(\.isFailure)
@@ -198,7 +209,7 @@ package final class Groups {
         guard !supervisor.isClosing else {
             throw .daemonBusy("the daemon is shutting down; what was started goes on")
         }
-        throw .groupFailed(group, first: first, failures: failures.count, results: results)
+        throw .groupFailed(what, first: first, failures: failures.count, results: results)
     }
 
     /// The most names in one event.
@@ -244,7 +255,7 @@ package final class Groups {
         return (results, warnings(after: members))
     }
 
-    private func makeStop(
+    func makeStop(
         of members: [Service], _ what: String, grace: Duration
     ) throws(APIError) -> GroupRun {
         let order = try order(of: members, what)
@@ -272,7 +283,7 @@ package final class Groups {
     }
 
     /// Who outside of a stopped group still runs and needs one of its members.
-    private func warnings(after members: [Service]) -> [String] {
+    func warnings(after members: [Service]) -> [String] {
         let names = Set(members.map(\.name))
         var warnings: [String] = []
         for service in registry.all where !names.contains(service.name) {

@@ -63,7 +63,7 @@ extension Supervisor {
         let files = LogFiles(environment.logPath(of: spec))
         // Whatever is there now: only where a log may be is anything removed.
         let place = spec.logFile.map {
-            LogPlace(path: $0, directory: spec.directory, home: environment.home)
+            LogPlace(path: $0, directory: spec.logFolder, home: environment.home)
         }
         let isDone = try? await output.work.step {
             place?.refusal() == nil && files.remove(onlyOurs: place != nil)

@@ -12,11 +12,13 @@ struct ProjectServiceReader {
 
     /// All keys.
     static let keys = [
-        "port", "cmd", "cwd", "env", "group", "ready", "depends_on", "restart", "log_file",
+        "port", "cmd", "cwd", "env", "group", "ready", "depends_on", "restart_with", "restart",
+        "log_file",
         "start", "listen", "autostart", "tty", "stop_signal",
     ]
     /// Where the file and the API differ in a name.
     private static let fields = [
+        "restart_with": "restartWith",
         "depends_on": "dependsOn", "log_file": "logFile", "stop_signal": "stopSignal",
     ]
 
@@ -92,6 +94,7 @@ struct ProjectServiceReader {
         case "env": value = environment(key, child.node, &problems)
         case "cwd": value = folder(key, child.node, &problems)
         case "log_file": value = logFile(key, child.node, &problems)
+        case "restart_with": value = others(key, child.node, &problems)
         case "depends_on": value = dependencies(key, child.node, &problems)
         case "group": value = group(child.node)
         case "ready": value = ready(key, child.node, &problems)
@@ -198,6 +201,23 @@ struct ProjectServiceReader {
     private mutating func dependencies(
         _ key: String, _ node: TOMLNode, _ problems: inout ProjectProblems
     ) -> JSONValue? {
+        let value = others(key, node, &problems)
+        guard value != nil, case .array(let items) = node.value else { return value }
+        for item in items {
+            guard case .string(let name) = item.value else { continue }
+            if names.contains(name) {
+                dependencies.append(name)
+            } else {
+                strangers.append(Stranger(text: name, node: item))
+            }
+        }
+        return value
+    }
+
+    /// Names of other services; those of the file get its prefix.
+    private func others(
+        _ key: String, _ node: TOMLNode, _ problems: inout ProjectProblems
+    ) -> JSONValue? {
         guard case .array(let items) = node.value, items.count <= 256 else {
             problems.add(node, "\(key) must be a list of at most 256 names, as in [\"db\"]")
             return nil
@@ -205,13 +225,7 @@ struct ProjectServiceReader {
         var all: [JSONValue] = []
         for item in items {
             guard let name = problems.string(key, item) else { return nil }
-            if names.contains(name) {
-                dependencies.append(name)
-                all.append(.string(project.prefix + name))
-            } else {
-                strangers.append(Stranger(text: name, node: item))
-                all.append(.string(name))
-            }
+            all.append(.string(names.contains(name) ? project.prefix + name : name))
         }
         return .array(all)
     }

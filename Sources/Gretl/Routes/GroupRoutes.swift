@@ -8,6 +8,7 @@ package import NetCore
 package struct GroupRoutes {
     let groups: Groups
     let registry: ServiceRegistry
+    let background: BackgroundThread
 
     func list(_ exchange: Exchange) {
         exchange.reply {
@@ -71,12 +72,8 @@ package struct GroupRoutes {
         let parallel = exchange.query("parallel")
         let plan = exchange.query("plan")
         answer(exchange) { group throws(APIError) in
-            var options = Groups.StartOptions()
-            options.timeout = try QueryNumber.milliseconds("timeout", timeout, default: 30_000)
-            if total != nil {
-                options.total = try QueryNumber.milliseconds("total", total, default: 60_000)
-            }
-            options.isParallel = try QueryWord.isOn("parallel", parallel, default: true)
+            let options = try GroupRoutes.options(
+                timeout: timeout, total: total, parallel: parallel)
             guard try !QueryWord.flag("plan", plan) else {
                 return GroupRoutes.planned(group, try await groups.plan(group))
             }
@@ -95,6 +92,18 @@ package struct GroupRoutes {
     }
 
     // MARK: Shared
+
+    static func options(
+        timeout: String?, total: String?, parallel: String?
+    ) throws(APIError) -> Groups.StartOptions {
+        var options = Groups.StartOptions()
+        options.timeout = try QueryNumber.milliseconds("timeout", timeout, default: 30_000)
+        if total != nil {
+            options.total = try QueryNumber.milliseconds("total", total, default: 60_000)
+        }
+        options.isParallel = try QueryWord.isOn("parallel", parallel, default: true)
+        return options
+    }
 
     /// The answer to a start that is only planned.
     static func planned(_ name: String, _ plan: StartPlan) -> Response {

@@ -50,10 +50,13 @@ package struct ServiceRoutes {
     func register(_ exchange: Exchange) {
         let body = exchange.body
         let restart = exchange.query("restart")
+        let plan = exchange.query("plan")
         exchange.reply {
             await APIError.catching { () async throws(APIError) in
                 let applies = try QueryWord.flag("restart", restart)
+                let isPlan = try QueryWord.flag("plan", plan)
                 let patch = try ServicePatch(try await background.decode(body))
+                if isPlan { return try await planned(patch) }
                 let service = try await registry.register(patch) { old throws(APIError) in
                     if applies { try groups.checkApplicable(to: old) }
                 }
@@ -62,6 +65,23 @@ package struct ServiceRoutes {
                     service, status: 201, warnings: patch.warnings + sharedPort(of: service))
             }
         }
+    }
+
+    /// What a registration would change; nothing is changed.
+    private func planned(_ patch: ServicePatch) async throws(APIError) -> Response {
+        let (old, spec) = try await registry.preview(patch)
+        let changes = old.map { spec.changes(from: $0.spec) } ?? []
+        let action = old == nil ? "create" : changes.isEmpty ? "keep" : "update"
+        var json = JSONText()
+        json.beginObject()
+        json.field("name", spec.name)
+        json.field("action", action)
+        json.field("changes", changes)
+        json.field("status", old.map { registry.status(of: $0) })
+        json.field("pendingChange", old?.live.map { $0 != spec } ?? false)
+        if !patch.warnings.isEmpty { json.field("warnings", patch.warnings) }
+        json.endObject()
+        return Response(status: 200, body: json.bytes)
     }
 
     func start(_ exchange: Exchange) {

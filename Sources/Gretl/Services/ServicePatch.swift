@@ -28,6 +28,7 @@ package struct ServicePatch: Sendable {
     var tty = Field<Bool>.absent
     var stopSignal = Field<String>.absent
     var logFile = Field<String>.absent
+    var root = Field<String>.absent
     /// Notes for the answer: unknown fields.
     package var warnings: [String] = []
 
@@ -39,7 +40,7 @@ package struct ServicePatch: Sendable {
 
     private static let known: Set<String> = [
         "name", "port", "cmd", "cwd", "group", "ready", "env", "dependsOn", "restartWith",
-        "restart", "start", "listen", "autostart", "tty", "stopSignal", "logFile",
+        "restart", "start", "listen", "autostart", "tty", "stopSignal", "logFile", "root",
     ]
 
     /// Throws `invalid_spec` naming the field, what it is and what it has to be.
@@ -47,7 +48,8 @@ package struct ServicePatch: Sendable {
         name = try ServicePatch.name(fields["name"])
         port = try ServicePatch.port(fields["port"])
         command = try ServicePatch.text("cmd", fields["cmd"], most: ServicePatch.commandMost)
-        directory = try ServicePatch.directory(fields["cwd"])
+        directory = try ServicePatch.folder("cwd", fields["cwd"])
+        root = try ServicePatch.folder("root", fields["root"])
         group = try ServicePatch.group(fields["group"])
         ready = try ServicePatch.ready(fields["ready"])
         environment = try ServicePatch.environment(fields["env"])
@@ -90,6 +92,7 @@ package struct ServicePatch: Sendable {
         spec.tty = tty.merged(into: spec.tty) ?? false
         spec.stopSignal = stopSignal.merged(into: spec.stopSignal)
         spec.logFile = logFile.merged(into: spec.logFile)
+        spec.root = root.merged(into: spec.root)
         try ServicePatch.checkListening(spec)
         if let port = spec.port, daemonPorts.contains(port) {
             throw .invalid(
@@ -204,11 +207,14 @@ package struct ServicePatch: Sendable {
         }
     }
 
-    private static func directory(_ value: JSONValue?) throws(APIError) -> Field<String> {
-        let field = try text("cwd", value, most: 4_095)
+    private static func folder(
+        _ name: String, _ value: JSONValue?
+    ) throws(APIError) -> Field<String> {
+        let field = try text(name, value, most: 4_095)
         if case .value(let path) = field, path.utf8.first != UInt8(ascii: "/") {
             throw .invalid(
-                "the field 'cwd' is not an absolute path", hint: "give a path that starts with /")
+                "the field '\(name)' is not an absolute path",
+                hint: "give a path that starts with /")
         }
         return field
     }

@@ -143,19 +143,7 @@ package final class ServiceRegistry {
         check: @ReactorActor (Service) throws(APIError) -> Void = { _ throws(APIError) in }
     ) async throws(APIError) -> Service {
         try await locks.withLock(patch.name) { () async throws(APIError) -> Service in
-            let old = find(patch.name)
-            if old == nil, let other = services[patch.name] {
-                throw .invalid(
-                    "an equivalent name is registered already, in another Unicode spelling",
-                    hint: "use '\(other.name)', or remove it first")
-            }
-            guard old != nil || services.count < servicesMost else {
-                throw .invalid(
-                    "\(servicesMost) services are registered, which is the limit",
-                    hint: "remove some with 'gr rm', or raise limits.services")
-            }
-            let spec = try patch.applied(to: old?.spec, daemonPorts: daemonPorts)
-            try checkLogIsFree(spec)
+            let (old, spec) = try draft(patch)
             pendingLogs[spec.name] = supervisor.environment.logPath(of: spec)
             defer { pendingLogs[spec.name] = nil }
             if spec.logFile != nil {
@@ -170,6 +158,8 @@ package final class ServiceRegistry {
             // A removal of the same name waits for this lock: `old` is still the registered one.
             let service = old ?? Service(spec)
             service.spec = spec
+            // Whose it is makes no difference to what runs.
+            service.live?.root = spec.root
             if old == nil { services[spec.name] = service }
             render(service)
             supervisor.events?.publish(
@@ -178,6 +168,42 @@ package final class ServiceRegistry {
                 service.name, port: spec.port, sharedWith: sharesPort(with: service))
             return service
         }
+    }
+
+    /// What a patch would make of the service it names, with most of what can be said against it;
+    /// nothing is changed.
+    package func preview(
+        _ patch: ServicePatch
+    ) async throws(APIError) -> (old: Service?, spec: ServiceSpec) {
+        let (old, spec) = try draft(patch)
+        if spec.logFile != nil {
+            try await supervisor.checkLog(spec, isNew: spec.logFile != old?.spec.logFile)
+        }
+        // A registration would wait until it is gone.
+        return (old?.removal == Service.Removal.none ? old : nil, spec)
+    }
+
+    /// The spec after a patch, unless its name or its log is somebody else's.
+    private func draft(
+        _ patch: ServicePatch
+    ) throws(APIError) -> (old: Service?, spec: ServiceSpec) {
+        let old = find(patch.name)
+        if old == nil, let other = services[patch.name] {
+            throw .invalid(
+                "an equivalent name is registered already, in another Unicode spelling",
+                hint: "use '\(other.name)', or remove it first")
+        }
+        guard old != nil || services.count < servicesMost else {
+            throw .invalid(
+                "\(servicesMost) services are registered, which is the limit",
+                hint: "remove some with 'gr rm', or raise limits.services")
+        }
+        if let old, case .value(let root) = patch.root, root != old.spec.root {
+            throw .nameTaken(patch.name, by: old.spec.root, for: root)
+        }
+        let spec = try patch.applied(to: old?.spec, daemonPorts: daemonPorts)
+        try checkLogIsFree(spec)
+        return (old, spec)
     }
 
     /// A log has one writer: two would rotate it, and its rotated files, under each other.
@@ -297,6 +323,15 @@ package final class ServiceRegistry {
 }
 
 extension APIError {
+    /// A name belongs to the folder whose gr.toml registered it.
+    static func nameTaken(_ name: String, by owner: String?, for root: String) -> APIError {
+        let whose = owner.map { "belongs to \($0)" } ?? "was registered by hand"
+        return APIError(
+            .nameTaken, "'\(name)' \(whose), and \(root) wants the name too",
+            hint: "put a prefix before the names of one folder (prefix = \"wip-\" in gr.toml, or "
+                + "gr up --prefix wip-), or remove that service: gr rm \(name)")
+    }
+
     /// What storage said no to.
     static func storage(_ error: StorageError) -> APIError {
         switch error {

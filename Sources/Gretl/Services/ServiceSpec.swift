@@ -47,14 +47,36 @@ package struct ServiceSpec: Sendable, Equatable {
     package var stopSignal: String?
     /// Where its output goes; nil: a file of the daemon's.
     package var logFile: String?
+    /// The folder of the gr.toml it came from, which its name belongs to; nil when it was
+    /// registered by hand.
+    package var root: String?
 
     package init(name: String) { self.name = name }
 
     /// What clients call; nil for a worker.
     package var url: String? { port.map { "http://localhost:\($0)" } }
 
+    /// Where its log may be, wherever links lead: a gr.toml speaks for its own folder only.
+    var logFolder: String? { root ?? directory }
+
     /// The port a monitor is to listen on for it.
     package var heldPort: Int? { listen || startMode == .onDemand ? port : nil }
+
+    /// The fields, as the API calls them, in which this differs from an older spec.
+    func changes(from old: ServiceSpec) -> [String] {
+        let fields: [(String, Bool)] = [
+            ("port", port == old.port), ("cmd", command == old.command),
+            ("cwd", directory == old.directory), ("group", group == old.group),
+            ("ready", ready == old.ready), ("env", environment == old.environment),
+            ("dependsOn", dependsOn == old.dependsOn), ("restart", restart == old.restart),
+            ("restartWith", restartWith == old.restartWith),
+            ("start", startMode == old.startMode), ("listen", listen == old.listen),
+            ("autostart", autostart == old.autostart), ("tty", tty == old.tty),
+            ("stopSignal", stopSignal == old.stopSignal), ("logFile", logFile == old.logFile),
+            ("root", root == old.root),
+        ]
+        return fields.filter { !$0.1 }.map(\.0)
+    }
 
     /// What its next start goes by.
     var plan: ServiceMachine.Plan {

@@ -49,6 +49,7 @@ package struct ServiceView {
         // Where an adopted program writes to is its own business.
         let hasLog = spec.command != nil && service.adopted == nil
         json.field("logFile", hasLog ? logPath(spec) : nil)
+        json.field("root", spec.root)
         let warnings = warnings + [service.portNotice].compactMap { $0 }
         if !warnings.isEmpty { json.field("warnings", warnings) }
         json.endObject()

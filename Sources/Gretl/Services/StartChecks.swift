@@ -16,7 +16,7 @@ extension Supervisor {
     /// a user may lead to a disk that does not answer. `isNew`: it did not write there before.
     func checkLog(_ spec: ServiceSpec, isNew: Bool = false) async throws(APIError) {
         guard let path = spec.logFile, let background else { return }
-        let place = LogPlace(path: path, directory: spec.directory, home: environment.home)
+        let place = LogPlace(path: path, directory: spec.logFolder, home: environment.home)
         let refusal: String?
         do throws(BackgroundThread.Refusal) {
             refusal = try await background.perform { place.refusal(isNew: isNew) }
@@ -24,7 +24,9 @@ extension Supervisor {
         guard let refusal else { return }
         throw .invalid(
             "the log file \(path) cannot be used: \(refusal)",
-            hint: "give the path of a new file below 'cwd', or leave 'logFile' out")
+            hint: spec.root == nil
+                ? "give the path of a new file below 'cwd', or leave 'logFile' out"
+                : "give the path of a new file below \(spec.root ?? ""), or leave log_file out")
     }
 
     /// Throws when somebody else listens where the service is going to. It only waits when it is

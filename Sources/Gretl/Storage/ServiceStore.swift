@@ -9,8 +9,6 @@ package final class ServiceStore {
     /// A row: the spec, and what the store knows beside it.
     package struct Record: Sendable, Equatable {
         package var spec: ServiceSpec
-        /// The folder of the gr.toml it came from; nil when it was registered by hand.
-        package var root: String?
         /// Milliseconds since 1970.
         package var createdAt: Int64
         package var updatedAt: Int64
@@ -24,9 +22,8 @@ package final class ServiceStore {
         self.time = time
     }
 
-    /// Inserts or replaces the spec of that name; durable on return. A nil `root` keeps the one
-    /// that is stored.
-    package func save(_ spec: ServiceSpec, root: String? = nil) async throws(StorageError) {
+    /// Inserts or replaces the spec of that name; durable on return.
+    package func save(_ spec: ServiceSpec) async throws(StorageError) {
         let now = time.wallNanoseconds() / 1_000_000
         let environment = try Self.json(spec.environment)
         let dependsOn = try Self.json(spec.dependsOn)
@@ -35,7 +32,7 @@ package final class ServiceStore {
             .text(spec.name), .integer(orNull: spec.port), .text(orNull: spec.command),
             .text(orNull: spec.directory), .text(orNull: spec.group), .text(orNull: spec.ready),
             .text(environment), .text(dependsOn), .text(spec.restart.rawValue),
-            .text(orNull: root), .integer(now), .text(spec.startMode.rawValue),
+            .text(orNull: spec.root), .integer(now), .text(spec.startMode.rawValue),
             .integer(spec.listen ? 1 : 0), .integer(spec.autostart ? 1 : 0),
             .integer(spec.tty ? 1 : 0), .text(orNull: spec.stopSignal),
             .text(orNull: spec.logFile), .text(restartWith),
@@ -52,7 +49,7 @@ package final class ServiceStore {
                     directory = excluded.directory, service_group = excluded.service_group,
                     ready = excluded.ready, environment = excluded.environment,
                     depends_on = excluded.depends_on, restart = excluded.restart,
-                    root = coalesce(excluded.root, root), updated_at = excluded.updated_at,
+                    root = excluded.root, updated_at = excluded.updated_at,
                     start_mode = excluded.start_mode, listen = excluded.listen,
                     autostart = excluded.autostart, tty = excluded.tty,
                     stop_signal = excluded.stop_signal, log_file = excluded.log_file,
@@ -121,8 +118,9 @@ package final class ServiceStore {
         spec.tty = row.integer(15) == 1
         spec.stopSignal = row.text(16)
         spec.logFile = row.text(17)
+        spec.root = row.text(9)
         return Record(
-            spec: spec, root: row.text(9), createdAt: row.integer(10) ?? 0,
+            spec: spec, createdAt: row.integer(10) ?? 0,
             updatedAt: row.integer(11) ?? 0)
     }
 

@@ -9,7 +9,7 @@ import Glibc
 package struct LogPlace: Sendable {
     /// Absolute, without ways back.
     package var path: String
-    /// The service's folder, nil when it has none.
+    /// The folder of its gr.toml, else that of the service; nil when it has none.
     package var directory: String?
     /// The daemon's home folder.
     package var home: String
@@ -34,7 +34,8 @@ package struct LogPlace: Sendable {
         let isInside =
             directory.flatMap(LogPlace.resolve).map { LogPlace.contains($0, folder) } ?? false
         guard isLog || (isInside && !isOurs) else {
-            return "it leads to \(folder), which is outside of 'cwd'"
+            let name = directory ?? "'cwd'"
+            return "it leads to \(folder), which is outside of \(name)"
         }
         if let refusal = LogPlace.refusalOfFile(path) { return refusal }
         guard isNew, let file = LogFiles(path).foreign() else { return nil }

@@ -42,6 +42,8 @@ enum FileManual {
             "A URL on this machine, ready once it answers 2xx; \"/health\" asks the service's own "
                 + "port. Default: a connection to port."),
         ProjectKey("depends_on", "A list of services that have to be ready first."),
+        ProjectKey(
+            "restart_with", "Those of depends_on with whose restart this one is restarted."),
         ProjectKey("restart", "\"never\", \"on-failure\" or \"always\"; default \"on-failure\"."),
         ProjectKey("log_file", "A file in root for its output; default: the daemon's logs."),
         ProjectKey(

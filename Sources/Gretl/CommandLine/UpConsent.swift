@@ -1,0 +1,110 @@
+// The question before a gr.toml is run for the first time, or with other commands than before. What
+// would be run is shown in full, harmless for the terminal; without a terminal nobody is asked and
+// nothing is done.
+
+/// Asks once for each folder and command, and remembers the answer in the daemon's home folder.
+struct UpConsent {
+    let loaded: LoadedProject
+    let context: CommandContext
+
+    /// Longer commands are shown in part, and say so.
+    private static let shownMost = 2_000
+
+    /// The services that need a yes, with why.
+    func open(_ services: [Project.Service]) throws(CommandFailure) -> [(Project.Service, String)] {
+        let consent = try read()
+        let own = Set(loaded.project.services.map(\.spec.name))
+        return services.compactMap { service in
+            let startsOthers = service.spec.dependsOn.contains { !own.contains($0) }
+            guard service.spec.command != nil || startsOthers else { return nil }
+            switch consent.state(of: service, in: loaded.project) {
+            case .allowed: return nil
+            case .new: return (service, "new")
+            case .changed: return (service, "changed")
+            }
+        }
+    }
+
+    /// Returns when all of `services` may be run.
+    func ask(_ services: [Project.Service]) throws(CommandFailure) {
+        let open = try open(services)
+        guard !open.isEmpty else { return }
+        if !context.invocation.has("yes") {
+            guard let ask = context.io.ask, !context.isJSON else { throw refusal(open) }
+            var text = "\(loaded.file) wants to run what you have not allowed yet:\n"
+            for line in lines(open) { text += "  \(DisplayText.escaped(line))\n" }
+            let answer = ask(text + "Run it? [y/N] ")?.lowercased()
+            guard answer == "y" || answer == "yes" else {
+                throw CommandFailure(
+                    exit: .notAllowed, code: "consent_refused", message: "nothing was done",
+                    hint: "to run it without the question: gr up --yes")
+            }
+        }
+        var consent = try read()
+        consent.allow(open.map { $0.0 }, in: loaded.project)
+        try write(consent)
+    }
+
+    private func refusal(_ open: [(Project.Service, String)]) -> CommandFailure {
+        var failure = CommandFailure(
+            exit: .notAllowed, code: "consent_needed",
+            message: "\(loaded.file) wants to run what was not allowed yet; nothing was done",
+            hint: "look at it, then allow it once with: gr up --yes")
+        failure.lines = Array(lines(open).prefix(100))
+        return failure
+    }
+
+    private func lines(_ open: [(Project.Service, String)]) -> [String] {
+        let own = Set(loaded.project.services.map(\.spec.name))
+        return open.map { service, why in
+            let spec = service.spec
+            var line = "\(spec.name) (\(why)): "
+            if let command = spec.command {
+                let rest = command.utf8.count - Self.shownMost
+                line += rest > 0 ? "\(command.prefix(Self.shownMost))…" : command
+                if rest > 0 { line += " (cut; the whole is at \(loaded.file):\(service.line))" }
+            }
+            if let directory = spec.directory, directory != loaded.project.folder {
+                line += "  [in \(directory)]"
+            }
+            let names = spec.environment.keys.sorted().prefix(20)
+            if !names.isEmpty { line += "  [with \(names.joined(separator: ", "))]" }
+            let others = spec.dependsOn.filter { !own.contains($0) }.prefix(20)
+            if !others.isEmpty { line += "  [starts \(others.joined(separator: ", "))]" }
+            return line
+        }
+    }
+
+    // MARK: The file
+
+    private func path() throws(CommandFailure) -> String {
+        if let home = try context.homeFolder() { return "\(home)/\(Consent.fileName)" }
+        throw CommandFailure(
+            exit: .failure, code: "no_home", message: "there is no folder to remember an answer in",
+            hint: "set HOME, or say --home DIR")
+    }
+
+    private func read() throws(CommandFailure) -> Consent {
+        let path = try path()
+        do throws(FileError) {
+            return Consent(try PrivateFile.read(path, limit: Consent.bytesMost))
+        } catch {
+            // A file that is too long, or not ours to read, allows nothing.
+            guard error.reason == .missing else { throw failure(error) }
+            return Consent()
+        }
+    }
+
+    private func write(_ consent: Consent) throws(CommandFailure) {
+        let path = try path()
+        do throws(FileError) { try PrivateFile.write(consent.bytes, to: path) } catch {
+            throw failure(error)
+        }
+    }
+
+    private func failure(_ error: FileError) -> CommandFailure {
+        CommandFailure(
+            exit: .failure, code: "consent_unknown", message: error.description,
+            hint: "the file remembers what you allowed gr.toml files to run; nothing was done")
+    }
+}

@@ -1,0 +1,152 @@
+// What `gr up` says at its end: a table of what became of each service, why something is not up,
+// what to do about it, and the exit code.
+
+/// The end of `gr up`.
+struct UpReport {
+    let up: UpCommand
+    let planned: [PlannedService]
+    let start: UpStart
+    let now: [String: ServiceAnswer]
+
+    private var context: CommandContext { up.context }
+
+    /// `left` are services of this folder that the file does not have any more.
+    func show(left: [String]) -> ExitCode {
+        if context.isJSON {
+            context.printJSON(body(left))
+            return code
+        }
+        if context.isQuiet {
+            for one in planned where outcome(of: one.name) != nil && !isFailure(one.name) {
+                context.print(DisplayText.escaped(one.name))
+            }
+        } else {
+            let text = table().text(context.style, within: context.io.columns)
+            context.io.writeOutput(Array(text.utf8))
+        }
+        for name in names { tellFailure(name) }
+        for one in planned where now[one.name]?.pendingChange == true {
+            context.warn(
+                "\(one.name) runs with what was registered before; for the change: gr restart "
+                    + ShellQuoting.quoted(one.name))
+        }
+        if let advice = UpCommand.advice(left: left) { context.warn(advice) }
+        return code
+    }
+
+    /// The file's services, then others that were started for them.
+    private var names: [String] {
+        let own = planned.map(\.name)
+        return own + start.order.filter { !own.contains($0) }
+    }
+
+    private func outcome(of name: String) -> ManyAnswer.Result? { start.results[name] }
+
+    private func isFailure(_ name: String) -> Bool {
+        outcome(of: name).map(UpStart.isFailure) ?? false
+    }
+
+    // MARK: Text
+
+    private func table() -> TableOutput {
+        var table = TableOutput(columns: [
+            .init(title: "NAME"), .init(title: "STATUS"),
+            .init(title: "PORT", isNumber: true, expendability: 1),
+            .init(title: "GROUP", expendability: 2), .init(title: "FILE", expendability: 3),
+            .init(title: "DONE"),
+        ])
+        for name in names {
+            let service = now[name]
+            let status = context.style.status(service?.status ?? "unknown")
+            let one = planned.first { $0.name == name }
+            table.add([
+                .init(DisplayText.escaped(name)), .init(status.text, status.ink),
+                .init(service?.port.map { "\($0)" } ?? "-"),
+                .init(service?.group.map(DisplayText.escaped) ?? "-", .dim),
+                .init(one?.word ?? "elsewhere", .dim),
+                .init(word(name), isFailure(name) ? .bad : nil),
+            ])
+        }
+        return table
+    }
+
+    private func word(_ name: String) -> String {
+        switch outcome(of: name)?.outcome {
+        case "started": "started"
+        case "running": "was up"
+        case "failed": "failed"
+        case "skipped": "not started"
+        case "cancelled": "cancelled"
+        case let other?: DisplayText.escaped(other)
+        case nil: "-"
+        }
+    }
+
+    private func tellFailure(_ name: String) {
+        guard let result = outcome(of: name), UpStart.isFailure(result) else { return }
+        let message = result.message ?? "it did not come up"
+        var line = message.contains("'\(name)'") ? message : "\(name): \(message)"
+        switch result.code {
+        case "port_in_use": line += "; who: gr ports"
+        case "ready_timeout": line += "; its output: gr logs \(ShellQuoting.quoted(name))"
+        default: break
+        }
+        let spec = planned.first { $0.name == name }?.service.spec
+        if spec?.command == nil, result.outcome == "failed", !context.invocation.has("wait") {
+            line += "; to wait for it: gr up --wait"
+        }
+        context.warn(line)
+    }
+
+    // MARK: Exit code
+
+    /// Of those that were tried: what was only skipped says nothing of its own.
+    private var code: ExitCode {
+        let codes = names.compactMap { name -> ExitCode? in
+            guard let result = outcome(of: name), result.outcome != "skipped" else { return nil }
+            guard UpStart.isFailure(result) else { return .success }
+            switch result.code {
+            case "ready_timeout": return .notReady
+            case "port_in_use", "name_taken": return .conflict
+            default: return .failure
+            }
+        }
+        return ExitCode(combining: codes)
+    }
+
+    // MARK: JSON
+
+    private func body(_ left: [String]) -> [UInt8] {
+        let project = up.loaded.project
+        var json = JSONText(capacity: 4_096)
+        json.beginObject()
+        json.field("project", project.name)
+        json.field("file", up.loaded.file)
+        json.field("root", project.folder)
+        json.key("services")
+        json.beginArray()
+        for name in names {
+            let one = planned.first { $0.name == name }
+            let service = now[name]
+            let result = outcome(of: name)
+            json.beginObject()
+            json.field("name", name)
+            json.field("change", one?.plan.action)
+            json.field("changes", one?.plan.changes ?? [])
+            json.field("outcome", result?.outcome)
+            json.field("code", result?.code)
+            json.field("message", result?.message)
+            json.field("status", service?.status)
+            json.field("port", service?.port)
+            json.field("url", service?.url)
+            json.field("pid", service?.pid)
+            json.field("pendingChange", service?.pendingChange)
+            json.endObject()
+        }
+        json.endArray()
+        json.field("left", left)
+        ProjectView.write("warnings", project.warnings, into: &json)
+        json.endObject()
+        return json.bytes
+    }
+}

@@ -1,0 +1,152 @@
+// The start behind `gr up`: one request for each part of the project, and on a terminal a line that
+// tells how far it is. What the daemon decides is not decided again here; only what needs something
+// that failed in an earlier part is not asked for.
+
+internal import NetCore
+
+/// The start of registered services.
+struct UpStart {
+    let up: UpCommand
+    let planned: [PlannedService]
+    /// For each service; nil for the usual.
+    let timeout: Duration?
+    /// What became of each, by name.
+    private(set) var results: [String: ManyAnswer.Result] = [:]
+    /// In the order they came.
+    private(set) var order: [String] = []
+
+    init(up: UpCommand, planned: [PlannedService], timeout: Duration?) {
+        self.up = up
+        self.planned = planned
+        self.timeout = timeout
+    }
+
+    /// Starts the parts, one behind the other.
+    mutating func perform(
+        _ parts: [(names: [String], isParallel: Bool)]
+    ) throws(CommandFailure) {
+        for part in parts {
+            let names = part.names.filter { !skips($0) }
+            guard !names.isEmpty else { continue }
+            let answer = try start(names, isParallel: part.isParallel)
+            for result in answer.results where results[result.name] == nil {
+                results[result.name] = result
+                order.append(result.name)
+            }
+        }
+    }
+
+    /// Notes that `name` cannot come up, because what it needs did not.
+    private mutating func skips(_ name: String) -> Bool {
+        guard let spec = planned.first(where: { $0.name == name })?.service.spec,
+            let needed = spec.dependsOn.first(where: { results[$0].map(Self.isFailure) ?? false })
+        else { return false }
+        results[name] = .init(
+            name: name, outcome: "skipped", code: nil, message: "'\(needed)' did not come up",
+            pid: nil)
+        order.append(name)
+        return true
+    }
+
+    static func isFailure(_ result: ManyAnswer.Result) -> Bool {
+        !["started", "running", "stopped", "external"].contains(result.outcome)
+    }
+
+    // MARK: One request
+
+    private func start(
+        _ names: [String], isParallel: Bool
+    ) throws(CommandFailure) -> ManyAnswer {
+        let invocation = up.context.invocation
+        var query: [String] = []
+        let each = timeout ?? .seconds(30)
+        if invocation.has("detach") {
+            query.append("timeout=0")
+        } else if let timeout {
+            query.append("timeout=\(timeout.inMilliseconds)")
+        }
+        if !isParallel { query.append("parallel=0") }
+        if invocation.has("no-deps") { query.append("deps=0") }
+        if invocation.has("wait") { query.append("wait=1") }
+        let target = "/v1/start" + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
+        var json = JSONText()
+        json.beginObject()
+        json.field("names", names)
+        json.endObject()
+        let body = json.bytes
+        // One after the other in the worst case, and what they need outside of the file.
+        let within = each * (names.count + 4) + .seconds(60)
+        let client = up.client
+        let call: @Sendable () -> Result<[UInt8], CommandFailure> = {
+            Result { () throws(CommandFailure) in
+                try client.call("POST", target, body: body, within: within)
+            }
+        }
+        let answer = watched(call, names)
+        do {
+            return try client.decode(ManyAnswer.self, try answer.get())
+        } catch {
+            guard error.code == "group_failed", let body = error.body else { throw error }
+            return try client.decode(ManyFailure.self, body).details
+        }
+    }
+
+    /// On a terminal the call is made beside a line that shows how far it is.
+    private func watched(
+        _ call: @escaping @Sendable () -> Result<[UInt8], CommandFailure>, _ names: [String]
+    ) -> Result<[UInt8], CommandFailure> {
+        let context = up.context
+        guard context.io.errorsAreTerminal, !context.isJSON, !context.isQuiet,
+            let thread = SideThread.run(call)
+        else { return call() }
+        var progress = UpProgress(names, context)
+        // The call has a deadline of its own.
+        while true {
+            if let answer = thread.wait(milliseconds: 200) {
+                progress.clear()
+                return answer
+            }
+            if let now = try? up.services() { progress.show(now) }
+        }
+    }
+}
+
+/// The line that tells how far a start is.
+struct UpProgress {
+    private let names: [String]
+    private let context: CommandContext
+    private let style: OutputStyle
+    private let began: Int64
+    private var isShown = false
+
+    init(_ names: [String], _ context: CommandContext) {
+        self.names = names
+        self.context = context
+        style = OutputStyle(
+            choice: CommandContext.color(context.invocation), isTerminal: true,
+            environment: context.environment)
+        began = context.io.wallSeconds()
+    }
+
+    mutating func show(_ now: [String: ServiceAnswer]) {
+        let up = names.filter { ["running", "armed"].contains(now[$0]?.status) }
+        let waiting = names.filter { ["starting", "backoff"].contains(now[$0]?.status) }
+        let seconds = max(0, context.io.wallSeconds() - began)
+        let mark = style.isUnicode ? "◐" : "+"
+        var line = "\(mark) \(up.count)/\(names.count) up, \(seconds)s"
+        if !waiting.isEmpty { line += "; starting: \(waiting.joined(separator: ", "))" }
+        line = DisplayText.escaped(line)
+        let most = (context.io.columns ?? 80) - 1
+        while DisplayText.width(line) > most { line.removeLast() }
+        write("\r\u{1B}[K" + style.paint(line, .busy))
+        isShown = true
+    }
+
+    /// Takes the line away.
+    mutating func clear() {
+        if isShown { write("\r\u{1B}[K") }
+        isShown = false
+    }
+
+    private func write(_ text: String) { context.io.writeErrors(Array(text.utf8)) }
+}

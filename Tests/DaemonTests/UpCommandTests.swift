@@ -1,0 +1,227 @@
+// gr up and gr down beside the straight way: plans, parts of a project, variables, what fails and
+// with which exit code, and files that mean harm.
+
+import Glibc
+import TestSupport
+import Testing
+
+struct UpCommandTests {
+    private let two = """
+        [service.db]
+        port = false
+        cmd = "exec sleep 600"
+        group = "@data"
+        [service.web]
+        port = false
+        cmd = "exec sleep 600"
+        depends_on = ["db"]
+        [service.other]
+        port = false
+        cmd = "exec sleep 600"
+
+        """
+
+    @Test func `a plan says what would be done and does nothing`() throws {
+        let fixture = try UpFixture()
+        let port = ServiceFixture.freePort()
+        fixture.write(two + "[service.docker]\nport = \(port)\n")
+        let plan = try fixture.gr("up", "--plan")
+        #expect(plan.exit == 0 && plan.errors == "", "\(plan.errors)")
+        #expect(plan.output.contains("asks before it runs: db (new), other (new), web (new)"))
+        #expect(plan.output.contains("nobody listens on its port"))
+        #expect(try fixture.registered() == [])
+        let holder = Holder("127.0.0.1", port: port)
+        try #require(holder.isListening)
+        fixture.write(two + "[service.api]\nport = \(port)\ncmd = \"x\"\n")
+        let json = try fixture.gr("up", "--plan", "--json", "api")
+        #expect(json.output.contains("\"name\":\"api\",\"change\":\"create\""), "\(json.output)")
+        #expect(json.output.contains("\"action\":\"conflict\",\"reason\":\"port \(port) is held"))
+    }
+
+    @Test func `names and groups bring up what they need, or only themselves`() throws {
+        let fixture = try UpFixture()
+        fixture.write(two)
+        #expect(try fixture.gr("up", "--yes", "@data").exit == 0)
+        #expect(try fixture.registered() == ["db"])
+        #expect(try fixture.gr("down").exit == 0)
+        let alone = try fixture.gr("up", "--yes", "--no-deps", "web")
+        #expect(alone.exit == 0, "\(alone.errors)")
+        #expect(try fixture.status("db") == "stopped" && fixture.status("web") == "running")
+        #expect(try fixture.gr("up", "web").exit == 0)
+        #expect(try fixture.status("db") == "running")
+        #expect(try fixture.registered() == ["db", "web"])
+        let unknown = try fixture.gr("up", "wbe")
+        #expect(unknown.exit == 4 && unknown.errors.contains("did you mean 'web'?"))
+        #expect(try fixture.gr("up", "@nobody").exit == 4)
+    }
+
+    @Test func `services get their variables, and nobody else sees the values`() throws {
+        let fixture = try UpFixture(environment: ["DAEMON_SECRET=s3cret-daemon"])
+        let port = ServiceFixture.freePort()
+        TemporaryFolder.write(
+            "FROM_FILE='s3cret one'\nBOTH=file\n", to: fixture.folder.file("repo/.env"))
+        func write(_ env: String) {
+            fixture.write(
+                "[service.w]\nport = \(port)\ngroup = \"@g\"\nenv = { \(env) }\ncmd = '''"
+                    + "env > seen; \(fixture.server("w"))'''\n")
+        }
+        write("OWN = \"s3cret two\", BOTH = \"own\", NUMBER = 7")
+        let up = try fixture.gr("up", "--yes", "--json")
+        #expect(up.exit == 0, "\(up.output)")
+        let seen = Set(fixture.lines("repo/seen"))
+        for line in [
+            "FROM_FILE=s3cret one", "OWN=s3cret two", "BOTH=own", "NUMBER=7", "PORT=\(port)",
+            "GRETL_NAME=w", "GRETL_GROUP=@g",
+            "GRETL_DAEMON=http://127.0.0.1:\(fixture.daemon.port)",
+        ] { #expect(seen.contains(line), "\(line)") }
+        #expect(!seen.contains { $0.contains("s3cret-daemon") })
+        let told = [
+            up.output, up.errors, try fixture.gr("up", "--plan", "--json").output,
+            try fixture.gr("config", "check", "--json").output,
+            try fixture.daemon.ask("GET", "/v1/services").text, fixture.daemon.standardError,
+            TextFile.read(fixture.daemon.file("allowed")) ?? "s3cret",
+        ]
+        #expect(told.allSatisfy { !$0.contains("s3cret") })
+        // What the file does not say any more is gone.
+        write("NUMBER = 8")
+        TemporaryFolder.write("", to: fixture.folder.file("repo/.env"))
+        #expect(try fixture.gr("up", "--yes").exit == 0)
+        let names = try fixture.services.service("w")["env"].items
+        #expect(names == [.string("NUMBER")])
+    }
+
+    @Test func `the exit code says how it ended`() throws {
+        let fixture = try UpFixture()
+        let late = ServiceFixture.freePort()
+        let held = Holder("127.0.0.1")
+        fixture.write(
+            """
+            [service.good]
+            port = false
+            cmd = "exec sleep 600"
+            [service.late]
+            port = \(late)
+            cmd = "exec sleep 600"
+            [service.after]
+            port = false
+            cmd = "exec sleep 600"
+            depends_on = ["late"]
+            [service.held]
+            port = \(held.port)
+            cmd = "exec sleep 600"
+            """)
+        let notReady = try fixture.gr("up", "--yes", "-t", "300ms", "after")
+        #expect(notReady.exit == 6, "\(notReady.errors)")
+        #expect(notReady.output.contains("not started"))
+        #expect(notReady.errors.contains("gr logs late"))
+        #expect(try fixture.gr("up", "--yes", "held").exit == 5)
+        let partial = try fixture.gr("up", "--yes", "-t", "300ms")
+        #expect(partial.exit == 8, "\(partial.errors)")
+        #expect(try fixture.status("good") == "running")
+        let detached = try fixture.gr("up", "-d", "late")
+        #expect(detached.exit == 0, "\(detached.errors)")
+        #expect(try fixture.gr("up", "-d", "--wait").exit == 2)
+        #expect(try fixture.gr("up", "--timeout", "soon").exit == 2)
+    }
+
+    @Test func `on a terminal it tells how far it is, and cleans up behind itself`() throws {
+        let fixture = try UpFixture()
+        let port = ServiceFixture.freePort()
+        fixture.write(
+            "[service.slow]\nport = \(port)\nenv = { DELAY = 2 }\n"
+                + "cmd = '''\(fixture.server("slow"))'''\n")
+        let run = try fixture.grOnTerminal("up --yes")
+        #expect(run.exit == 0, "\(run.output)")
+        #expect(run.output.contains("0/1 up"), "\(run.output)")
+        #expect(run.output.contains("starting: slow"))
+        // The line is taken away before the table is written.
+        #expect(run.output.contains("\r\u{1B}[K\u{1B}[1mNAME"), "\(run.output)")
+        #expect(run.output.contains("● running"))
+    }
+
+    @Test func `what is left over from an older file is named, and down stops it all the same`()
+        throws
+    {
+        let fixture = try UpFixture()
+        fixture.write(two)
+        #expect(try fixture.gr("up", "--yes").exit == 0)
+        fixture.write("[service.db]\nport = false\ncmd = \"exec sleep 600\"\ngroup = \"@data\"\n")
+        let up = try fixture.gr("up")
+        #expect(up.exit == 0 && up.errors.contains("gr rm other web"), "\(up.errors)")
+        fixture.write("this is no TOML")
+        #expect(try fixture.gr("up").exit == 1)
+        let down = try fixture.gr("down", "--rm")
+        #expect(down.exit == 0 && down.output.contains("web removed"), "\(down.errors)")
+        #expect(try fixture.registered() == [])
+        #expect(try fixture.gr("down").output.contains("nothing is registered from"))
+    }
+
+    // MARK: Harm
+
+    @Test func `a hostile file gets nowhere`() throws {
+        let fixture = try UpFixture()
+        try fixture.services.register("mine", command: "exec sleep 600")
+        TemporaryFolder.write("", to: fixture.folder.file("precious"))
+        let service = "[service.evil]\nport = false\ncmd = \"touch done\"\n"
+        let outside = fixture.folder.path
+        _ = unsafe symlink(outside, fixture.folder.file("repo/out"))
+        let files: [(text: String, exit: Int32)] = [
+            // Names of others, and their folders.
+            ("[service.mine]\nport = false\ncmd = \"touch done\"\n", 5),
+            (service + "[service.mine]\nport = false\n", 5),
+            ("root = \"\(outside)\"\n" + service, 1), ("root = \"..\"\n" + service, 1),
+            // Files of the user.
+            (service + "log_file = \"../precious\"\n", 1),
+            (service + "log_file = \"\(outside)/precious\"\n", 1),
+            (service + "log_file = \"out/precious\"\n", 1),
+            (service + "log_file = \"\(fixture.daemon.home)/state.db\"\n", 1),
+            ("env_file = \"/dev/zero\"\n" + service, 1),
+            ("env_file = \"\(fixture.daemon.home)/state.db\"\n" + service, 1),
+            // The terminal.
+            ("[service.\"e\\u001b[2Jvil\"]\nport = false\ncmd = \"touch done\"\n", 1),
+            ("[service.evil]\nport = false\ncmd = \"touch done\\u001b[2J\\rharmless\"\n", 7),
+            (service + "description = \"\u{1B}]0;x\u{07}\"\n", 1),
+            (service + "\u{9B}2J = 1\n", 1), (service + "env = { \"\\u001b[2J\" = \"x\" }\n", 7),
+            // Size, depth and nonsense.
+            (service + String(repeating: "# 10 MB\n", count: 1_310_720), 1),
+            (service + "a" + String(repeating: ".a", count: 500_000) + " = 1\n", 1),
+            (service + "x = " + String(repeating: "[", count: 500_000), 1), ("[=", 1),
+            ("\u{0}", 1), (String(repeating: "\u{FEFF}", count: 1_000), 1),
+        ]
+        for (text, exit) in files {
+            fixture.write(text)
+            let isAllowed = exit != 7
+            let run = isAllowed ? try fixture.gr("up", "--yes") : try fixture.gr("up")
+            #expect(run.exit == exit, "\(text.prefix(80)): \(run.errors.prefix(500))")
+            let isPlain = (run.output + run.errors).unicodeScalars.allSatisfy {
+                $0 == "\n" || ($0.value >= 0x20 && !(0x7F...0x9F).contains($0.value))
+            }
+            #expect(isPlain, "\(run.errors.debugDescription)")
+            #expect(run.errors.utf8.count < 20_000)
+            #expect(try fixture.registered() == ["mine"], "\(text.prefix(80))")
+        }
+        // As a pipe nobody writes to, and as a folder.
+        _ = unsafe unlink(fixture.folder.file("repo/gr.toml"))
+        _ = unsafe mkfifo(fixture.folder.file("repo/gr.toml"), 0o600)
+        #expect(try fixture.gr("up", "--yes").exit == 1)
+        _ = unsafe unlink(fixture.folder.file("repo/gr.toml"))
+        _ = unsafe mkdir(fixture.folder.file("repo/gr.toml"), 0o700)
+        #expect(try fixture.gr("up", "--yes").exit == 1)
+        #expect(try fixture.registered() == ["mine"])
+        #expect(TextFile.read(fixture.folder.file("precious")) == "")
+        #expect(TextFile.read(fixture.folder.file("repo/done")) == nil)
+        #expect(fixture.daemon.isAlive)
+    }
+
+    @Test func `a file of another user in a folder above is not taken`() throws {
+        // Only root can give files away.
+        guard geteuid() == 0 else { return }
+        let fixture = try UpFixture()
+        fixture.write("[service.evil]\nport = false\ncmd = \"touch done\"\n", in: "up")
+        _ = unsafe mkdir(fixture.folder.file("up/below"), 0o700)
+        try #require(unsafe chown(fixture.folder.file("up/gr.toml"), 65_534, 65_534) == 0)
+        let run = try fixture.gr("up", "--yes", in: "up/below")
+        #expect(run.exit == 1 && run.errors.contains("belongs to another user (uid 65534)"))
+        #expect(try fixture.registered() == [])
+    }
+}

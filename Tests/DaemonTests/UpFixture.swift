@@ -1,0 +1,64 @@
+// A daemon, a repository with a gr.toml, and the real `gr` run in it: in a pipe, or on a terminal
+// made by script(1). Used by the tests of gr up, gr down and gr config check.
+
+import CEpoll
+import Glibc
+import TestSupport
+import Testing
+
+/// Folders named like worktrees, side by side.
+final class UpFixture {
+    let services: ServiceFixture
+    var daemon: DaemonProcess { services.daemon }
+    var folder: TemporaryFolder { services.folder }
+
+    init(environment: [String] = []) throws {
+        services = try ServiceFixture(environment: environment)
+        _ = unsafe mkdir(folder.file("repo"), 0o700)
+    }
+
+    /// Writes the gr.toml of a worktree.
+    func write(_ text: String, in worktree: String = "repo") {
+        _ = unsafe mkdir(folder.file(worktree), 0o700)
+        TemporaryFolder.write(text, to: folder.file("\(worktree)/gr.toml"))
+    }
+
+    private var environment: [String] {
+        ["GR_HOME=\(daemon.home)", "HOME=\(folder.path)", "LANG=C.UTF-8", "TERM=xterm"]
+    }
+
+    /// Runs gr in a worktree.
+    func gr(_ words: String..., in worktree: String = "repo") throws -> ProgramResult {
+        try Program.run(
+            [BuildProducts.gr] + words, environment: environment,
+            directory: folder.file(worktree), seconds: 60)
+    }
+
+    /// Runs gr on a terminal of its own, where `typed` is typed. What the terminal shows is in
+    /// `output`.
+    func grOnTerminal(
+        _ line: String, typed: String = "", in worktree: String = "repo"
+    ) throws -> ProgramResult {
+        let inner = "script -qec '\(BuildProducts.gr) \(line)' /dev/null"
+        return try Program.run(
+            ["sh", "-c", "printf '\(typed)' | \(inner)"], environment: environment,
+            directory: folder.file(worktree), seconds: 60)
+    }
+
+    /// Names of all registered services, sorted.
+    func registered() throws -> [String] {
+        try daemon.ask("GET", "/v1/services").json["services"].items.compactMap { $0["name"].text }
+    }
+
+    func status(_ name: String) throws -> String? { try services.service(name)["status"].text }
+
+    /// The lines of a file in a worktree.
+    func lines(_ path: String) -> [String] {
+        (TextFile.read(folder.file(path)) ?? "").split(separator: "\n").map(String.init)
+    }
+
+    /// A command that serves PORT and leaves a mark in the worktree when it begins.
+    func server(_ name: String) -> String {
+        "echo \(name) >> order; exec perl \(folder.file("server.pl"))"
+    }
+}

@@ -1,0 +1,165 @@
+// A repository with ten services in three groups, from nothing to all ready with one command, as a
+// person and a script meet it: the real gr, the real daemon, a second worktree, a changed command.
+
+import Glibc
+import TestSupport
+import Testing
+
+/// The repository: who needs whom. `db` is somebody else's, as one that docker runs.
+private struct Shop {
+    static let needs: [String: [String]] = [
+        "db": [], "cache": [], "queue": ["cache"], "auth": ["db"], "api": ["auth", "queue"],
+        "jobs": ["queue"], "web": ["api"], "admin": ["api"], "docs": [], "mailer": ["jobs"],
+    ]
+    static let groups = [
+        "db": "@data", "cache": "@data", "queue": "@data", "auth": "@core", "api": "@core",
+        "jobs": "@core", "web": "@site", "admin": "@site", "docs": "@site", "mailer": "@site",
+    ]
+    let ports: [String: UInt16]
+    /// Listens for db.
+    let docker = Holder("127.0.0.1")
+
+    init() {
+        // All at once, so that no number is given twice.
+        var taken: [Holder] = []
+        var ports = ["db": docker.port]
+        for name in Self.needs.keys where name != "db" && name != "mailer" {
+            let holder = Holder("127.0.0.1")
+            taken.append(holder)
+            ports[name] = holder.port
+        }
+        self.ports = ports
+        withExtendedLifetime(taken) {}
+    }
+
+    func text(_ fixture: UpFixture, top: String = "") -> String {
+        var text = top + "project = \"shop\"\n"
+        for name in Self.needs.keys.sorted() {
+            text += "[service.\(name)]\ngroup = \"\(Self.groups[name] ?? "")\"\n"
+            text += "port = \(ports[name].map { "\($0)" } ?? "false")\n"
+            if name == "mailer" {
+                text += "cmd = \"echo mailer >> order; exec sleep 600\"\n"
+            } else if name != "db" {
+                text += "cmd = '''\(fixture.server(name))'''\n"
+            }
+            if name == "api" { text += "ready = \"/health\"\n" }
+            let needs = (Self.needs[name] ?? []).map { "\"\($0)\"" }.joined(separator: ", ")
+            text += "depends_on = [\(needs)]\n"
+        }
+        return text + "[group.\"@data\"]\ndescription = \"what lasts\"\nparallel = false\n"
+    }
+}
+
+struct UpProjectTests {
+    @Test func `ten services come up with one command, stay as they are, and go down with one`()
+        throws
+    {
+        let fixture = try UpFixture()
+        let shop = Shop()
+        fixture.write(shop.text(fixture))
+        let first = try fixture.gr("up", "--yes")
+        #expect(first.exit == 0, "\(first.output)\(first.errors)")
+        let names = Shop.needs.keys.sorted()
+        #expect(try fixture.registered() == names)
+        for name in names { #expect(try fixture.status(name) == "running", "\(name)") }
+        #expect(first.output.split(separator: "\n").count == 11 && first.errors == "")
+        #expect(first.output.contains("started") && first.output.contains("was up"))
+
+        // Each began behind all it needs.
+        let order = fixture.lines("repo/order")
+        #expect(order.sorted() == names.filter { $0 != "db" })
+        for (name, needs) in Shop.needs {
+            for needed in needs where needed != "db" {
+                let places = (order.firstIndex(of: needed), order.firstIndex(of: name))
+                #expect((places.0 ?? 99) < (places.1 ?? -1), "\(needed) before \(name): \(order)")
+            }
+        }
+
+        let pids = try names.map { try fixture.services.service($0)["pid"] }
+        let again = try fixture.gr("up", "--json")
+        #expect(again.exit == 0 && !again.output.contains("\"started\""), "\(again.output)")
+        #expect(try names.map { try fixture.services.service($0)["pid"] } == pids)
+
+        let one = try fixture.gr("down", "@site")
+        #expect(one.exit == 0 && one.output.contains("web stopped"), "\(one.errors)")
+        #expect(try fixture.status("api") == "running")
+        let down = try fixture.gr("down")
+        #expect(down.exit == 0, "\(down.errors)")
+        #expect(down.output.contains("db left alone: somebody else runs it"))
+        for name in names where name != "db" {
+            #expect(try fixture.status(name) == "stopped", "\(name)")
+        }
+    }
+
+    @Test func `a second worktree is refused, naming both, and comes up with a prefix`() throws {
+        let fixture = try UpFixture()
+        let shop = Shop()
+        fixture.write(shop.text(fixture))
+        #expect(try fixture.gr("up", "--yes", "web").exit == 0)
+        let before = try fixture.registered()
+
+        fixture.write(shop.text(fixture), in: "second")
+        let refused = try fixture.gr("up", "--yes", in: "second")
+        #expect(refused.exit == 5 && refused.output == "", "\(refused.errors)")
+        #expect(refused.errors.contains("'web' belongs to \(fixture.folder.file("repo"))"))
+        #expect(refused.errors.contains(fixture.folder.file("second")))
+        #expect(refused.errors.contains("prefix = \"wip-\""))
+        #expect(try fixture.registered() == before)
+
+        // The ports are the same ones: the first worktree makes room.
+        #expect(try fixture.gr("down").exit == 0)
+        fixture.write(shop.text(fixture, top: "prefix = \"wip-\"\n"), in: "second")
+        let second = try fixture.gr("up", "--yes", in: "second")
+        #expect(second.exit == 0, "\(second.output)\(second.errors)")
+        #expect(try fixture.status("wip-web") == "running")
+        let web = try fixture.services.service("wip-web")
+        #expect(web["group"] == .string("@wip-site"))
+        #expect(web["dependsOn"].items == [.string("wip-api")])
+        #expect(web["root"] == .string(fixture.folder.file("second")))
+        #expect(try fixture.status("web") == "stopped")
+        // Each stops its own only, by its own names.
+        let down = try fixture.gr("down", "@site", "--prefix", "wip-", in: "second")
+        #expect(down.exit == 0 && down.output.contains("wip-web stopped"), "\(down.errors)")
+        #expect(try fixture.gr("down", "api", in: "second").exit == 4)
+        #expect(try fixture.status("wip-api") == "running")
+    }
+
+    @Test func `a changed command is asked about again, and runs after a yes only`() throws {
+        let fixture = try UpFixture()
+        func write(_ command: String) {
+            fixture.write("[service.w]\nport = false\ncmd = \"\(command)\"\n")
+        }
+        write("exec sleep 600")
+        let first = try fixture.gr("up")
+        #expect(first.exit == 7 && first.errors.contains("w (new): exec sleep 600"))
+        #expect(first.errors.contains("gr up --yes"))
+        #expect(try fixture.registered() == [])
+        let no = try fixture.grOnTerminal("up", typed: "n\\n")
+        #expect(no.exit == 7 && no.output.contains("Run it? [y/N]"), "\(no.output)")
+        #expect(try fixture.registered() == [])
+        let yes = try fixture.grOnTerminal("up", typed: "y\\n")
+        #expect(yes.exit == 0, "\(yes.output)\(yes.errors)")
+        #expect(try fixture.status("w") == "running")
+        #expect(try fixture.gr("up").exit == 0)
+        #expect(TemporaryFolder.mode(fixture.daemon.file("allowed")) == 0o600)
+
+        write("exec sleep 601")
+        let changed = try fixture.gr("up")
+        #expect(changed.exit == 7 && changed.errors.contains("w (changed): exec sleep 601"))
+        #expect(try fixture.services.service("w")["cmd"] == .string("exec sleep 600"))
+        // What does not change what is run needs no yes.
+        write("exec sleep 600\"\ngroup = \"@jobs")
+        #expect(try fixture.gr("up").exit == 0)
+        write("exec sleep 601")
+        let allowed = try fixture.gr("up", "--yes")
+        #expect(allowed.exit == 0)
+        #expect(allowed.errors.contains("for the change: gr restart w"), "\(allowed.errors)")
+        #expect(try fixture.services.service("w")["pendingChange"] == .bool(true))
+        #expect(try fixture.gr("restart", "w").exit == 0)
+        #expect(try fixture.gr("up").errors == "")
+
+        // The same file elsewhere is another one.
+        fixture.write("[service.x]\nport = false\ncmd = \"exec sleep 601\"\n", in: "clone")
+        #expect(try fixture.gr("up", in: "clone").exit == 7)
+    }
+}
