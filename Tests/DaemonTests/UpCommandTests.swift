@@ -182,7 +182,17 @@ struct UpCommandTests {
             ("[service.evil]\nport = false\ncmd = \"touch done\\u001b[2J\\rharmless\"\n", 7),
             (service + "description = \"\u{1B}]0;x\u{07}\"\n", 1),
             (service + "\u{9B}2J = 1\n", 1), (service + "env = { \"\\u001b[2J\" = \"x\" }\n", 7),
+            ("project = \"\\u001b[2J\"\n" + service, 1), ("prefix = \"\\u001b[2J\"\n" + service, 1),
+            ("[service.evil]\nport = false\ncmd = \"touch done \u{202E}; # x\"\n", 7),
+            // The network, and what the programs of others are told.
+            (service + "ready = \"http://evil.example/\"\n", 1),
+            (service + "ready = \"http://127.0.0.1@evil.example/\"\n", 1),
+            (service + "restart_with = [\"mine\"]\n", 1),
+            (service + "depends_on = [\"mine\"]\n", 7),
             // Size, depth and nonsense.
+            (service + "env = " + String(repeating: "{ a = ", count: 5_000), 1),
+            ((0..<3_000).map { "[service.s\($0)]\nport = false\n" }.joined(), 1),
+            ("[service.evil]\nport = 99999999999999999999\n", 1), (service + service, 1),
             (service + String(repeating: "# 10 MB\n", count: 1_310_720), 1),
             (service + "a" + String(repeating: ".a", count: 500_000) + " = 1\n", 1),
             (service + "x = " + String(repeating: "[", count: 500_000), 1), ("[=", 1),

@@ -45,6 +45,24 @@ final class UpFixture {
             directory: folder.file(worktree), seconds: 60)
     }
 
+    /// Makes the folder a git repository with its gr.toml in it, and another worktree beside it.
+    func addWorktree(_ name: String) throws {
+        let author = ["-c", "user.name=a", "-c", "user.email=a@example.invalid"]
+        let second = folder.file(name)
+        for words in [
+            ["init", "-q"], ["add", "gr.toml"], ["commit", "-q", "-m", "one"],
+            ["worktree", "add", "-q", "-b", name, second],
+        ] {
+            let run = try Program.run(
+                ["git"] + author + words,
+                environment: [
+                    "HOME=\(folder.path)", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+                ], directory: folder.file("repo"), seconds: 60)
+            try #require(run.exit == 0, "git \(words): \(run.output)\(run.errors)")
+        }
+        try #require(TextFile.read("\(second)/gr.toml") != nil)
+    }
+
     /// Names of all registered services, sorted.
     func registered() throws -> [String] {
         try daemon.ask("GET", "/v1/services").json["services"].items.compactMap { $0["name"].text }

@@ -17,19 +17,15 @@ private struct Shop {
     ]
     let ports: [String: UInt16]
     /// Listens for db.
-    let docker = Holder("127.0.0.1")
+    let docker: Holder
 
-    init() {
-        // All at once, so that no number is given twice.
-        var taken: [Holder] = []
+    init(docker: Holder = Holder("127.0.0.1")) {
+        self.docker = docker
         var ports = ["db": docker.port]
         for name in Self.needs.keys where name != "db" && name != "mailer" {
-            let holder = Holder("127.0.0.1")
-            taken.append(holder)
-            ports[name] = holder.port
+            ports[name] = ServiceFixture.freePort()
         }
         self.ports = ports
-        withExtendedLifetime(taken) {}
     }
 
     func text(_ fixture: UpFixture, top: String = "") -> String {
@@ -89,38 +85,53 @@ struct UpProjectTests {
         for name in names where name != "db" {
             #expect(try fixture.status(name) == "stopped", "\(name)")
         }
+        #expect(shop.docker.isListening)
     }
 
     @Test func `a second worktree is refused, naming both, and comes up with a prefix`() throws {
         let fixture = try UpFixture()
         let shop = Shop()
         fixture.write(shop.text(fixture))
-        #expect(try fixture.gr("up", "--yes", "web").exit == 0)
+        try fixture.addWorktree("second")
+        #expect(try fixture.gr("up", "--yes").exit == 0)
         let before = try fixture.registered()
 
-        fixture.write(shop.text(fixture), in: "second")
         let refused = try fixture.gr("up", "--yes", in: "second")
         #expect(refused.exit == 5 && refused.output == "", "\(refused.errors)")
-        #expect(refused.errors.contains("'web' belongs to \(fixture.folder.file("repo"))"))
-        #expect(refused.errors.contains(fixture.folder.file("second")))
-        #expect(refused.errors.contains("prefix = \"wip-\""))
+        #expect(refused.errors.contains("10 names of \(fixture.folder.file("second")) are taken"))
+        #expect(refused.errors.contains("'web' belongs to \(fixture.folder.file("repo"))\n"))
+        #expect(refused.errors.contains("gr up --prefix wip-"))
         #expect(try fixture.registered() == before)
 
-        // The ports are the same ones: the first worktree makes room.
-        #expect(try fixture.gr("down").exit == 0)
-        fixture.write(shop.text(fixture, top: "prefix = \"wip-\"\n"), in: "second")
+        // Names are its own now; the ports in the file are still those of the first.
+        let held = try fixture.gr("up", "--yes", "--prefix", "wip-", "cache", in: "second")
+        #expect(held.exit == 5, "\(held.output)\(held.errors)")
+        let port = shop.ports["cache"] ?? 0
+        #expect(held.errors.contains("port \(port) is held by the service 'cache'"))
+        #expect(held.errors.contains("gr who \(port)"), "\(held.errors)")
+        #expect(try fixture.status("cache") == "running")
+
+        // With ports of its own it runs beside the first.
+        let other = Shop(docker: shop.docker)
+        fixture.write(other.text(fixture, top: "prefix = \"wip-\"\n"), in: "second")
         let second = try fixture.gr("up", "--yes", in: "second")
         #expect(second.exit == 0, "\(second.output)\(second.errors)")
-        #expect(try fixture.status("wip-web") == "running")
+        for name in Shop.needs.keys {
+            #expect(try fixture.status(name) == "running", "\(name)")
+            #expect(try fixture.status("wip-\(name)") == "running", "wip-\(name)")
+        }
         let web = try fixture.services.service("wip-web")
         #expect(web["group"] == .string("@wip-site"))
         #expect(web["dependsOn"].items == [.string("wip-api")])
         #expect(web["root"] == .string(fixture.folder.file("second")))
-        #expect(try fixture.status("web") == "stopped")
+
         // Each stops its own only, by its own names.
         let down = try fixture.gr("down", "@site", "--prefix", "wip-", in: "second")
         #expect(down.exit == 0 && down.output.contains("wip-web stopped"), "\(down.errors)")
         #expect(try fixture.gr("down", "api", in: "second").exit == 4)
+        #expect(try fixture.status("wip-api") == "running")
+        #expect(try fixture.gr("down", in: "repo").exit == 0)
+        #expect(try fixture.status("web") == "stopped")
         #expect(try fixture.status("wip-api") == "running")
     }
 

@@ -9,6 +9,8 @@ struct UpConsent {
 
     /// Longer commands are shown in part, and say so.
     private static let shownMost = 2_000
+    /// The most services that an error shows; whoever is asked sees all.
+    private static let linesMost = 100
 
     /// The services that need a yes, with why.
     func open(_ services: [Project.Service]) throws(CommandFailure) -> [(Project.Service, String)] {
@@ -50,7 +52,10 @@ struct UpConsent {
             exit: .notAllowed, code: "consent_needed",
             message: "\(loaded.file) wants to run what was not allowed yet; nothing was done",
             hint: "look at it, then allow it once with: gr up --yes")
-        failure.lines = Array(lines(open).prefix(100))
+        let lines = lines(open)
+        failure.lines = Array(lines.prefix(Self.linesMost))
+        let rest = lines.count - Self.linesMost
+        if rest > 0 { failure.lines.append("and \(rest) more") }
         return failure
     }
 

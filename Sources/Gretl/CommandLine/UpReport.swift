@@ -87,7 +87,9 @@ struct UpReport {
         let message = result.message ?? "it did not come up"
         var line = message.contains("'\(name)'") ? message : "\(name): \(message)"
         switch result.code {
-        case "port_in_use": line += "; who: gr ports"
+        case "port_in_use":
+            let port = now[name]?.port.map { "who \($0)" } ?? "ports"
+            line += "; who: gr \(port)"
         case "ready_timeout": line += "; its output: gr logs \(ShellQuoting.quoted(name))"
         default: break
         }
