@@ -36,8 +36,9 @@ extension Groups {
             try await bringUpDependencies(of: service, timeout: timeout)
         }
         service.startsAlone = !withDependencies
-        try await supervisor.restart(service, grace: grace, timeout: timeout)
-        restartDependents(of: service, grace: grace)
+        let dependents = runningDependents(of: service)
+        guard try await supervisor.restart(service, grace: grace, timeout: timeout) else { return }
+        restart(dependents, behind: service, grace: grace)
     }
 
     /// Refuses a registration that is to be applied at once while the program is being stopped: it
@@ -57,26 +58,9 @@ extension Groups {
         if !service.spec.dependsOn.isEmpty {
             try await bringUpDependencies(of: service, timeout: .seconds(30))
         }
-        try await supervisor.apply(toRunning: service)
-        restartDependents(of: service, grace: .seconds(5))
-    }
-
-    /// Those who run and want it are restarted behind a service that was, each as an operation of
-    /// its own: whoever asked for the first one does not wait for them.
-    private func restartDependents(of service: Service, grace: Duration) {
-        let name = service.name
-        for dependent in registry.unsorted where dependent.spec.restartWith.contains(name) {
-            guard dependent.machine.isAlive, dependent.machine.state != .stopping else { continue }
-            spawn { [self] in
-                do throws(APIError) {
-                    try await restart(dependent, grace: grace, timeout: .seconds(30))
-                } catch {
-                    Log.shared.warning(
-                        "restart with what it depends on",
-                        ["service": dependent.name, "with": name, "reason": error.message])
-                }
-            }
-        }
+        let dependents = runningDependents(of: service)
+        guard try await supervisor.apply(toRunning: service) else { return }
+        restart(dependents, behind: service, grace: .seconds(5))
     }
 
     /// Stops one service; what others run is not stopped here.

@@ -86,10 +86,10 @@ package final class Supervisor {
     }
 
     /// Stops `service` if it runs and starts it with what is registered now, as one operation. One
-    /// that is under way is joined.
+    /// that is under way is joined. False when a start under way was new enough to be joined too.
     package func restart(
         _ service: Service, grace: Duration, timeout: Duration
-    ) async throws(APIError) {
+    ) async throws(APIError) -> Bool {
         guard !isClosing else { throw .daemonBusy("the daemon is shutting down") }
         try checkCommand(service)
         let stopsAsked = service.stopsAsked
@@ -98,6 +98,7 @@ package final class Supervisor {
         // Else a program would run that nobody can stop.
         try service.checkIsKept()
         let plan = service.spec.plan
+        var isRestart = true
         switch service.machine.state {
         case .stopping: throw .daemonBusy("'\(service.name)' is being stopped")
         case .stopped, .failed, .backoff, .awaitingPort:
@@ -110,20 +111,31 @@ package final class Supervisor {
             apply(.restartRequested(plan, grace: grace), to: service)
         // It is new already, unless it was started with an older spec.
         case .spawning, .probing, .arming:
-            guard service.live != service.spec else { break }
-            apply(.restartRequested(plan, grace: grace), to: service)
+            isRestart = service.live != service.spec
+            if isRestart { apply(.restartRequested(plan, grace: grace), to: service) }
         case .restarting: break
         }
         try await wait(service, timeout: timeout, stopsLate: false)
+        return isRestart
+    }
+
+    /// Waits for a start of `service` that is under way, and begins none.
+    func join(_ service: Service, timeout: Duration) async throws(APIError) {
+        switch service.machine.state {
+        case .arming, .spawning, .probing, .restarting:
+            try await wait(service, timeout: timeout, stopsLate: false)
+        case .stopped, .failed, .armed, .awaitingPort, .running, .stopping, .clearing, .backoff:
+            break
+        }
     }
 
     /// Has a service that runs with another spec than the registered one run with that. What does
-    /// not run takes it with its next start.
-    package func apply(toRunning service: Service) async throws(APIError) {
+    /// not run takes it with its next start. False when nothing was restarted.
+    package func apply(toRunning service: Service) async throws(APIError) -> Bool {
         guard !service.machine.isIdle, service.machine.state != .stopping,
             service.isBehind
-        else { return }
-        try await restart(service, grace: .seconds(5), timeout: .seconds(30))
+        else { return false }
+        return try await restart(service, grace: .seconds(5), timeout: .seconds(30))
     }
 
     private func wait(
