@@ -101,6 +101,34 @@ import Testing
         #expect(all[0]["port"].integer == Int(port))
     }
 
+    @Test func ofManyWhoAddOnePortOrOneNameAtOnceOneIsHeard() throws {
+        for round in 0..<3 {
+            let port = ServiceFixture.freePort()
+            let clients = try (0..<12).map { _ in try WireClient(daemon) }
+            for (index, client) in clients.enumerated() {
+                client.send(post("/ports", "{\"port\":\(port),\"name\":\"p\(round)-\(index)\"}"))
+            }
+            let answers = try clients.map { try $0.answer() }
+            #expect(answers.count { $0.status == 201 } == 1, "\(answers.map(\.status))")
+            for answer in answers where answer.status != 201 {
+                #expect(answer.status == 409 && answer.code == "port_in_use", "\(answer.text)")
+            }
+            let all = try daemon.ask("GET", "/ports").json.items
+            #expect(all.count { $0["port"].integer == Int(port) } == 1)
+        }
+        let ports = (0..<12).map { _ in ServiceFixture.freePort() }
+        let clients = try ports.map { _ in try WireClient(daemon) }
+        for (port, client) in zip(ports, clients) {
+            client.send(post("/ports", "{\"port\":\(port),\"name\":\"one\"}"))
+        }
+        let answers = try clients.map { try $0.answer() }
+        #expect(answers.count { $0.status == 201 } == 1, "\(answers.map(\.status))")
+        #expect(answers.count { $0.code == "name_taken" } == 11)
+        // What was refused holds nothing.
+        let refused = try #require(zip(ports, answers).first { $0.1.status != 201 }).0
+        #expect(try add(",\"name\":\"other\"", refused).status == 201)
+    }
+
     @Test(arguments: [
         "{}", "{\"port\":null}", "{\"port\":\"\"}", "{\"port\":\"80\"}", "{\"port\":0}",
         "{\"port\":65536}", "{\"port\":-1}", "{\"port\":1.5}", "[]", "null", "{\"port\":80",

@@ -83,8 +83,10 @@ package struct PortClientRoutes {
         let body = exchange.body
         exchange.reply {
             await APIError.catching { () async throws(APIError) in
-                let patch = try patch(try await background.decode(body))
-                let service = try await registry.register(patch)
+                let (patch, port) = try patch(try await background.decode(body))
+                let service = try await registry.register(patch) { old throws(APIError) in
+                    try check(patch.name, old, isFreeFor: port)
+                }
                 return object(service, await holders(of: [service]), status: 201)
             }
         }
@@ -118,7 +120,9 @@ package struct PortClientRoutes {
     // MARK: Requests
 
     /// What the client sends, as a registration. It names a port and means the service there.
-    private func patch(_ sent: [String: JSONValue]) throws(APIError) -> ServicePatch {
+    private func patch(
+        _ sent: [String: JSONValue]
+    ) throws(APIError) -> (patch: ServicePatch, port: Int) {
         // The client sends what it was given, and "" when that was nothing.
         var fields = sent.filter { $0.value != .string("") }
         guard case .integer(let number)? = fields["port"], (1...65_535).contains(number) else {
@@ -133,23 +137,23 @@ package struct PortClientRoutes {
         if case .string(let group) = fields["group"] {
             fields["group"] = .string(Groups.name(group))
         }
-        let patch = try ServicePatch(fields)
-        try check(patch.name, isFreeFor: port)
-        return patch
+        return (try ServicePatch(fields), port)
     }
 
     /// For the client a service is its port: it can neither move nor get another name.
-    private func check(_ name: String, isFreeFor port: Int) throws(APIError) {
-        if let service = registry.find(name) {
+    private func check(
+        _ name: String, _ old: Service?, isFreeFor port: Int
+    ) throws(APIError) {
+        if let service = old {
             guard service.spec.port != port else { return }
             let place = service.spec.port.map { "on port \($0)" } ?? "without a port"
             throw APIError(
                 .nameTaken, "a service '\(name)' is registered \(place) already",
                 hint: "remove it first, or choose another name")
         }
-        guard let other = registry.services(on: port).first else { return }
+        guard let other = registry.claimant(of: port, besides: name) else { return }
         throw APIError(
-            .portInUse, "port \(port) is registered under the name '\(other.name)' already",
+            .portInUse, "port \(port) is registered under the name '\(other)' already",
             hint: "leave the name out to change that one, or remove it first")
     }
 

@@ -58,7 +58,7 @@ package struct ServiceRoutes {
                 let patch = try ServicePatch(try await background.decode(body))
                 if isPlan { return try await planned(patch) }
                 let service = try await registry.register(patch) { old throws(APIError) in
-                    if applies { try groups.checkApplicable(to: old) }
+                    if applies, let old { try groups.checkApplicable(to: old) }
                 }
                 if applies { try await groups.apply(toRunning: service) }
                 return object(

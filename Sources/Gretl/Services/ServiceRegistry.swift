@@ -20,6 +20,8 @@ package final class ServiceRegistry {
     private var pendingDependencies: [String: [String]] = [:]
     /// Where services whose registration is under way are going to write.
     private var pendingLogs: [String: String] = [:]
+    /// The ports of services whose registration is under way.
+    private var pendingPorts: [String: Int] = [:]
     private let commonHeaders: [UInt8]
     private let servicesMost: Int
     package let resolutions = ResolveTable()
@@ -136,11 +138,17 @@ package final class ServiceRegistry {
             .map(\.name).min()
     }
 
-    /// Creates or updates the service a patch names. `check` may refuse the change of one that is
-    /// there, before anything is changed.
+    /// Who is registered on `port`, or about to be, under another name than `name`.
+    func claimant(of port: Int, besides name: String) -> String? {
+        services(on: port).first { $0.name != name }?.name
+            ?? pendingPorts.first { $0.value == port && $0.key != name }?.key
+    }
+
+    /// Creates or updates the service a patch names. `check` may refuse that before anything is
+    /// changed; it is given the one that is there. What it finds free stays free until then.
     package func register(
         _ patch: ServicePatch,
-        check: @ReactorActor (Service) throws(APIError) -> Void = { _ throws(APIError) in }
+        check: @ReactorActor (Service?) throws(APIError) -> Void = { _ throws(APIError) in }
     ) async throws(APIError) -> Service {
         try await locks.withLock(patch.name) { () async throws(APIError) -> Service in
             let (old, spec) = try draft(patch)
@@ -151,7 +159,9 @@ package final class ServiceRegistry {
             }
             if spec.dependsOn != old?.spec.dependsOn ?? [] { try checkCycle(spec) }
             // Last: what it looks at may have changed while the place of the log was looked at.
-            if let old { try check(old) }
+            try check(old)
+            pendingPorts[spec.name] = spec.port
+            defer { pendingPorts[spec.name] = nil }
             pendingDependencies[spec.name] = spec.dependsOn
             defer { pendingDependencies[spec.name] = nil }
             if spec != old?.spec { try await save(spec) }
