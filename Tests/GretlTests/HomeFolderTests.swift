@@ -72,6 +72,24 @@ import Testing
         _ = try home.lock()
     }
 
+    @Test func theLockIsTakenThoughSomebodyLooksWhetherItIs() throws {
+        let home = try HomeFolder(path: folder.file("home"))
+        var lock: DaemonLock? = try home.lock()
+        withExtendedLifetime(lock) {}
+        lock = nil
+        // As every command does for a moment.
+        let look = unsafe open(home.lockPath, O_RDONLY | O_CLOEXEC)
+        #expect(flock(look, LOCK_SH | LOCK_NB) == 0)
+        // A lock is held until the last who has its descriptor is gone.
+        let other = try DaemonProcess.spawn("/bin/sleep", ["sleep", "0.1"], [], [look, 2, 2])
+        close(look)
+        defer { close(other.pidfd) }
+        lock = try home.lock()
+        #expect(DaemonLock.holder(path: home.lockPath) == getpid())
+        #expect(throws: FileError.self) { try home.lock() }
+        withExtendedLifetime(lock) {}
+    }
+
     @Test func aLockFileThatIsALinkIsRefused() throws {
         let home = try HomeFolder(path: folder.file("home"))
         let target = folder.file("target")

@@ -41,8 +41,16 @@ package final class DaemonLock: Sendable {
     }
 
     private static func lock(_ file: Int32, _ path: String) throws(FileError) {
-        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
-            guard errno == EWOULDBLOCK else { throw .failed("lock", path, errno) }
+        var refusal = flock(file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno
+        var tries = 1
+        // Whoever only looks whether a daemon runs has it for a moment. A daemon keeps it.
+        while refusal == EWOULDBLOCK, tries < triesMost, isSharable(file) {
+            _ = poll(nil, 0, lookAgain)
+            refusal = flock(file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno
+            tries += 1
+        }
+        guard refusal == 0 else {
+            guard refusal == EWOULDBLOCK else { throw .failed("lock", path, refusal) }
             let holder = storedPID(file).map { "pid \($0)" } ?? "another process"
             throw FileError(
                 path, .locked,
@@ -60,6 +68,17 @@ package final class DaemonLock: Sendable {
         guard unsafe pwrite(file, text, text.count, 0) == text.count else {
             throw .failed("write", path, errno)
         }
+    }
+
+    /// How often a lock is asked for that nobody keeps, and the milliseconds in between.
+    private static let triesMost = 100
+    private static let lookAgain: Int32 = 10
+
+    /// Whether nobody has the lock alone.
+    private static func isSharable(_ file: Int32) -> Bool {
+        guard flock(file, LOCK_SH | LOCK_NB) == 0 else { return false }
+        _ = flock(file, LOCK_UN)
+        return true
     }
 
     private static func storedPID(_ file: Int32) -> Int32? {
