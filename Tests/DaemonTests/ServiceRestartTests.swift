@@ -135,6 +135,29 @@ import Testing
         #expect(try fixture.daemon.ask("POST", "/v1/services?restart=1", change).status == 201)
     }
 
+    @Test func `Who registers with restart=1 is told when a stop was quicker`() throws {
+        let fixture = try ServiceFixture()
+        try fixture.register("a", command: "exec sleep 300")
+        var warned = 0
+        for round in 0..<20 where warned < 3 {
+            #expect(try fixture.start("a").status == 200)
+            let change = try WireClient(fixture.daemon)
+            let stop = try WireClient(fixture.daemon)
+            change.send(post("/v1/services?restart=1", #"{"name":"a","group":"@g\#(round)"}"#))
+            stop.send(request("POST /v1/services/a/stop HTTP/1.1"))
+            #expect(try stop.answer().status == 200)
+            let answer = try change.answer()
+            // 502 and 503 tell it too.
+            guard answer.status == 201, answer.json["status"].text != "running" else { continue }
+            let warning = answer.json["warnings"].items.first?.text ?? ""
+            #expect(warning.contains("stopped"), "\(answer.text)")
+            warned += 1
+            #expect(try fixture.service("a")["group"].text == "@g\(round)")
+            #expect(try fixture.service("a")["status"].text == "stopped")
+        }
+        #expect(warned > 0, "a stop came in between at no time")
+    }
+
     // MARK: By itself
 
     @Test func `A crash loop ends after ten failures`() throws {

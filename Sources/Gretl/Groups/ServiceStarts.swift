@@ -50,6 +50,12 @@ extension Groups {
         if !service.machine.isIdle { try refuseWhileStopping(service) }
     }
 
+    /// Whether a stop came in between and nothing has been started since.
+    package func wasStopped(_ service: Service, since stopsAsked: Int) -> Bool {
+        service.stopsAsked != stopsAsked
+            && (service.machine.isIdle || service.machine.state == .stopping)
+    }
+
     /// Has a service that runs with an older spec run with the registered one.
     package func apply(toRunning service: Service) async throws(APIError) {
         guard !service.machine.isIdle, service.machine.state != .stopping,

@@ -57,12 +57,21 @@ package struct ServiceRoutes {
                 let isPlan = try QueryWord.flag("plan", plan)
                 let patch = try ServicePatch(try await background.decode(body))
                 if isPlan { return try await planned(patch) }
+                // How often a stop had been asked for while it still ran.
+                var stopsAsked: Int?
                 let service = try await registry.register(patch) { old throws(APIError) in
-                    if applies, let old { try groups.checkApplicable(to: old) }
+                    guard applies, let old else { return }
+                    try groups.checkApplicable(to: old)
+                    if !old.machine.isIdle { stopsAsked = old.stopsAsked }
                 }
-                if applies { try await groups.apply(toRunning: service) }
-                return object(
-                    service, status: 201, warnings: patch.warnings + sharedPort(of: service))
+                var warnings = patch.warnings + sharedPort(of: service)
+                if applies, let stopsAsked, groups.wasStopped(service, since: stopsAsked) {
+                    warnings.append(
+                        "it was stopped meanwhile: the change counts from its next start")
+                } else if applies {
+                    try await groups.apply(toRunning: service)
+                }
+                return object(service, status: 201, warnings: warnings)
             }
         }
     }
