@@ -90,6 +90,21 @@ import Testing
         withExtendedLifetime(lock) {}
     }
 
+    @Test func whoHasTheLockAndIsNoDaemonIsNotEnded() throws {
+        let home = try HomeFolder(path: folder.file("home"))
+        let other = try DaemonProcess.spawn("/bin/sleep", ["sleep", "300"], [], [0, 2, 2])
+        defer {
+            ProcessTable.end(other.pid)
+            close(other.pidfd)
+        }
+        TemporaryFolder.write("\(other.pid)\n", to: home.lockPath)
+        let holder = unsafe open(home.lockPath, O_RDWR | O_CLOEXEC)
+        #expect(flock(holder, LOCK_EX | LOCK_NB) == 0)
+        defer { close(holder) }
+        #expect(DaemonEnd.run(home: home.path) == .isNoDaemon(pid: other.pid))
+        #expect(!DaemonProcess.waitReadable(other.pidfd, 0), "it was ended")
+    }
+
     @Test func aLockFileThatIsALinkIsRefused() throws {
         let home = try HomeFolder(path: folder.file("home"))
         let target = folder.file("target")

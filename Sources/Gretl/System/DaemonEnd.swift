@@ -15,14 +15,21 @@ package enum DaemonEnd {
         case wasNotRunning
         /// It was told and goes on.
         case goesOn(pid: Int32)
+        /// Who has the daemon's lock is another program: it was told nothing.
+        case isNoDaemon(pid: Int32)
     }
 
     /// `home` is the path of the folder.
     package static func run(home: String) -> Outcome {
         let lock = "\(home)/\(HomeFolder.lockName)"
         guard let pid = DaemonLock.holder(path: lock) else { return .wasNotRunning }
-        guard let daemon = ProcessHandle(pid, isStill: { DaemonLock.holder(path: lock) == pid })
-        else { return .wasNotRunning }
+        guard DaemonLock.isDaemon(pid) else {
+            // It may have ended this moment.
+            return DaemonLock.holder(path: lock) == pid ? .isNoDaemon(pid: pid) : .wasNotRunning
+        }
+        let daemon = ProcessHandle(
+            pid, isStill: { DaemonLock.holder(path: lock) == pid && DaemonLock.isDaemon(pid) })
+        guard let daemon else { return .wasNotRunning }
         daemon.terminate()
         let deadline = SystemTime.shared.now() + patience
         while !daemon.ends(within: 100) {

@@ -32,6 +32,10 @@ package final class DaemonLock: Sendable {
         return storedPID(file)
     }
 
+    /// Whether the process in the file is a daemon. Whoever can write to the folder can have the
+    /// lock and any number in its file: nobody is signalled for being named there.
+    package static func isDaemon(_ pid: Int32) -> Bool { ProcessEntry.read(pid)?.isDaemon == true }
+
     /// Whether a daemon held the lock at `path` and none does now.
     package static func isAbandoned(path: String) -> Bool {
         let file = unsafe open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)

@@ -44,6 +44,12 @@ enum DaemonCommands {
                 exit: .failure, code: "daemon_goes_on",
                 message: "the daemon (pid \(pid)) was told to end and still finishes its answers",
                 hint: "ask again: gr daemon status")
+        case .isNoDaemon(let pid):
+            throw CommandFailure(
+                exit: .failure, code: "no_daemon",
+                message: "pid \(pid) has the lock of \(shown(home.path)) and is no gr daemon: it "
+                    + "was left alone",
+                hint: "see what it is: ps -fp \(pid)")
         case .ended(let pid): stopped = pid
         case .wasNotRunning: break
         }

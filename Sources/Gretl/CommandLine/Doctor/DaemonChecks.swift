@@ -51,6 +51,13 @@ enum DaemonChecks {
                 .broken("daemon", failure.message, hint: failure.hint ?? "see: gr help doctor")
             ]
         }
+        if let holder, !DaemonLock.isDaemon(holder) {
+            return [
+                .broken(
+                    "daemon", "pid \(holder) has the daemon's lock and is no gr daemon",
+                    hint: "see what it is: ps -fp \(holder); without its lock one can start")
+            ]
+        }
         if let holder {
             return [
                 .broken(
