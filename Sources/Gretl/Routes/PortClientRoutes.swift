@@ -26,7 +26,8 @@ package struct PortClientRoutes {
 
     func list(_ exchange: Exchange) {
         exchange.reply {
-            let all = registry.all.filter { $0.spec.port != nil }
+            // The client takes what it removed for gone, ended or not.
+            let all = registry.all.filter { $0.spec.port != nil && $0.removal == .none }
             let details = await holders(of: all)
             var json = JSONText(capacity: 160 * (all.count + 1))
             json.beginArray()

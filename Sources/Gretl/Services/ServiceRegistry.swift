@@ -112,9 +112,10 @@ package final class ServiceRegistry {
         return Dictionary(grouping: listening) { $0.spec.port ?? 0 }
     }
 
-    /// The services registered on `port`, by name.
+    /// The services registered on `port` and not being removed, by name.
     package func services(on port: Int) -> [Service] {
-        services.values.filter { $0.spec.port == port }.sorted { $0.name < $1.name }
+        services.values.filter { $0.spec.port == port && $0.removal == .none }
+            .sorted { $0.name < $1.name }
     }
 
     /// What tells the processes of services from others.
