@@ -62,6 +62,17 @@ import Testing
             ("show url plain-web plai", "[url][plain-web][plai]"),
         ]
         try expect(cases, in: shell, home: daemon.home)
+        // What is in the file need not be registered.
+        TemporaryFolder.write(
+            "[service.from-file]\nport = false\ncmd = \"touch ran\"\ngroup = \"@file\"\n",
+            to: folder.file("gr.toml"))
+        try expect(
+            [
+                ("show up from", "[up][from-file]"), ("show up x @fi", "[up][x][@file]"),
+                ("show up --timeout 5s from", "[up][--timeout][5s][from-file]"),
+                ("show up --pla", "[up][--plan]"), ("show down plai", "[down][plain-web]"),
+                ("show down @al", "[down][@all]"),
+            ], in: shell, home: daemon.home)
         let slash = shell == .zsh ? "" : "/"
         try expect([("show --home deep", "[--home][deep-folder\(slash)]")], in: shell, home: "/")
     }

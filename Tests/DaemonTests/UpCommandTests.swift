@@ -124,21 +124,6 @@ struct UpCommandTests {
         #expect(try fixture.gr("up", "--timeout", "soon").exit == 2)
     }
 
-    @Test func `on a terminal it tells how far it is, and cleans up behind itself`() throws {
-        let fixture = try UpFixture()
-        let port = ServiceFixture.freePort()
-        fixture.write(
-            "[service.slow]\nport = \(port)\nenv = { DELAY = 2 }\n"
-                + "cmd = '''\(fixture.server("slow"))'''\n")
-        let run = try fixture.grOnTerminal("up --yes")
-        #expect(run.exit == 0, "\(run.output)")
-        #expect(run.output.contains("0/1 up"), "\(run.output)")
-        #expect(run.output.contains("starting: slow"))
-        // The line is taken away before the table is written.
-        #expect(run.output.contains("\r\u{1B}[K\u{1B}[1mNAME"), "\(run.output)")
-        #expect(run.output.contains("● running"))
-    }
-
     @Test func `what is left over from an older file is named, and down stops it all the same`()
         throws
     {

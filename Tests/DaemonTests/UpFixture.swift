@@ -1,5 +1,5 @@
-// A daemon, a repository with a gr.toml, and the real `gr` run in it: in a pipe, or on a terminal
-// made by script(1). Used by the tests of gr up, gr down and gr config check.
+// A daemon, a repository with a gr.toml, and the real `gr` run in it: in a pipe, or on a terminal.
+// Used by the tests of gr up and gr down.
 
 import CEpoll
 import Glibc
@@ -34,15 +34,14 @@ final class UpFixture {
             directory: folder.file(worktree), seconds: 60)
     }
 
-    /// Runs gr on a terminal of its own, where `typed` is typed. What the terminal shows is in
-    /// `output`.
+    /// Begins gr on a terminal of its own, of 30 rows.
     func grOnTerminal(
-        _ line: String, typed: String = "", in worktree: String = "repo"
-    ) throws -> ProgramResult {
-        let inner = "script -qec '\(BuildProducts.gr) \(line)' /dev/null"
-        return try Program.run(
-            ["sh", "-c", "printf '\(typed)' | \(inner)"], environment: environment,
-            directory: folder.file(worktree), seconds: 60)
+        _ words: String..., columns: UInt16 = 90, environment more: [String] = [],
+        in worktree: String = "repo"
+    ) throws -> CommandProcess {
+        try daemon.gr(
+            words, environment: more, on: .terminal(rows: 30, columns: columns),
+            directory: folder.file(worktree))
     }
 
     /// Makes the folder a git repository with its gr.toml in it, and another worktree beside it.

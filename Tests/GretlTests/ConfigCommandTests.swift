@@ -30,7 +30,7 @@ struct ConfigCommandTests {
         let run = check(good)
         #expect(run.code == 0 && run.errors == "")
         #expect(run.output == "\(folder.file("gr.toml")): 2 services in 1 group, no mistakes\n")
-        #expect(check(good, "-q").output == "")
+        #expect(check(good, "-q").output == "web\ndb\n@site\n")
     }
 
     @Test func `as JSON it is what would be registered, without the values of variables`() {

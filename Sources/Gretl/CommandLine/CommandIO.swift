@@ -22,8 +22,6 @@ package struct CommandIO: Sendable {
     package var columns: Int?
     /// The working directory, absolute; nil when it is gone.
     package var directory: String?
-    /// Asks the person at the terminal for a line; nil when there is nobody to ask.
-    package var ask: (@Sendable (String) -> String?)?
     /// Seconds since 1970.
     package var wallSeconds: @Sendable () -> Int64
     /// Starts the daemon of a home folder in the background, with words for `serve`, and returns
@@ -80,7 +78,6 @@ package struct CommandIO: Sendable {
         io.launchDaemon = { (home, words, environment) throws(CommandFailure) in
             try DaemonStart.run(home: home, words: words, environment: environment)
         }
-        if Question.canAsk { io.ask = { Question.ask($0) } }
         io.directory = Terminal.currentDirectory()
         return io
     }

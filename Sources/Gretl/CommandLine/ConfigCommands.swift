@@ -14,6 +14,13 @@ enum ConfigCommands {
             let place = warning.line.map { "\(loaded.file):\($0): " } ?? "\(loaded.file): "
             context.warn("warning: \(place)\(warning.message)")
         }
+        if context.isQuiet {
+            let groups = Set(project.services.compactMap(\.spec.group)).sorted()
+            for name in project.services.map(\.name) + groups {
+                context.print(DisplayText.escaped(name))
+            }
+            return .success
+        }
         let groups = Set(project.services.compactMap(\.spec.group)).count
         context.say(
             "\(DisplayText.escaped(loaded.file)): \(counted(project.services.count, "service"))"

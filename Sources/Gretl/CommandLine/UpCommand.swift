@@ -32,7 +32,7 @@ struct UpCommand {
         let existing = try services()
         let registration = UpRegistration(loaded: loaded, client: client)
         let planned = try registration.plan(selection.services, existing)
-        let consent = UpConsent(loaded: loaded, context: context)
+        let consent = UpConsent(loaded: loaded, context: context, existing: existing)
         if context.invocation.has("plan") {
             return try UpPlan(up: self, planned: planned).show(
                 open: try consent.open(selection.services), left: left(existing))

@@ -6,6 +6,8 @@
 struct UpConsent {
     let loaded: LoadedProject
     let context: CommandContext
+    /// What is registered by now: a changed command is shown beside the one it was.
+    let existing: [String: ServiceAnswer]
 
     /// Longer commands are shown in part, and say so.
     private static let shownMost = 2_000
@@ -32,11 +34,13 @@ struct UpConsent {
         let open = try open(services)
         guard !open.isEmpty else { return }
         if !context.invocation.has("yes") {
-            guard let ask = context.io.ask, !context.isJSON else { throw refusal(open) }
+            guard context.io.inputIsTerminal, context.io.errorsAreTerminal, !context.isJSON else {
+                throw refusal(open)
+            }
             var text = "\(loaded.file) wants to run what you have not allowed yet:\n"
             for line in lines(open) { text += "  \(DisplayText.escaped(line))\n" }
-            let answer = ask(text + "Run it? [y/N] ")?.lowercased()
-            guard answer == "y" || answer == "yes" else {
+            context.io.writeErrors(Array(text.utf8))
+            guard context.ask("Run it?") else {
                 throw CommandFailure(
                     exit: .notAllowed, code: "consent_refused", message: "nothing was done",
                     hint: "to run it without the question: gr up --yes")
@@ -61,13 +65,14 @@ struct UpConsent {
 
     private func lines(_ open: [(Project.Service, String)]) -> [String] {
         let own = Set(loaded.project.services.map(\.spec.name))
-        return open.map { service, why in
+        var all: [String] = []
+        for (service, why) in open {
             let spec = service.spec
             var line = "\(spec.name) (\(why)): "
             if let command = spec.command {
-                let rest = command.utf8.count - Self.shownMost
-                line += rest > 0 ? "\(command.prefix(Self.shownMost))…" : command
-                if rest > 0 { line += " (cut; the whole is at \(loaded.file):\(service.line))" }
+                let isCut = command.utf8.count > Self.shownMost
+                line += shown(command)
+                if isCut { line += " (cut; the whole is at \(loaded.file):\(service.line))" }
             }
             if let directory = spec.directory, directory != loaded.project.folder {
                 line += "  [in \(directory)]"
@@ -76,8 +81,23 @@ struct UpConsent {
             if !names.isEmpty { line += "  [with \(names.joined(separator: ", "))]" }
             let others = spec.dependsOn.filter { !own.contains($0) }.prefix(20)
             if !others.isEmpty { line += "  [starts \(others.joined(separator: ", "))]" }
-            return line
+            all.append(line)
+            if why == "changed", let old = existing[spec.name]?.cmd, old != spec.command {
+                all.append("  it was: \(shown(old))")
+            }
         }
+        let names = loaded.variables.keys.sorted()
+        if !names.isEmpty {
+            let more = names.count > 20 ? " and \(names.count - 20) more" : ""
+            let file = loaded.project.environmentFile.path
+            all.append("with \(names.prefix(20).joined(separator: ", "))\(more) from \(file)")
+        }
+        return all
+    }
+
+    private func shown(_ command: String) -> String {
+        guard command.utf8.count > Self.shownMost else { return command }
+        return String(decoding: command.utf8.prefix(Self.shownMost), as: UTF8.self) + "…"
     }
 
     // MARK: The file

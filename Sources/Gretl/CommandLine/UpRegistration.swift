@@ -14,6 +14,8 @@ struct PlannedService: Sendable {
     let service: Project.Service
     let existing: ServiceAnswer?
     let plan: RegistrationAnswer
+    /// The answer the plan is from.
+    let answer: [UInt8]
     let body: [UInt8]
 
     var name: String { service.spec.name }
@@ -45,7 +47,8 @@ struct UpRegistration {
             planned.append(
                 PlannedService(
                     service: service, existing: known,
-                    plan: try client.decode(RegistrationAnswer.self, answer), body: body))
+                    plan: try client.decode(RegistrationAnswer.self, answer), answer: answer,
+                    body: body))
         }
         return planned
     }

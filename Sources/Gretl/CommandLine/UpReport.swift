@@ -118,6 +118,8 @@ struct UpReport {
 
     // MARK: JSON
 
+    /// Bodies of the API: what registrations were to change, the results of the start, and the
+    /// services as they are now.
     private func body(_ left: [String]) -> [UInt8] {
         let project = up.loaded.project
         var json = JSONText(capacity: 4_096)
@@ -125,25 +127,28 @@ struct UpReport {
         json.field("project", project.name)
         json.field("file", up.loaded.file)
         json.field("root", project.folder)
+        json.key("registrations")
+        json.beginArray()
+        for one in planned { json.raw(one.answer) }
+        json.endArray()
+        json.key("results")
+        json.beginArray()
+        for result in names.compactMap(outcome(of:)) {
+            json.beginObject()
+            json.field("name", result.name)
+            json.field("outcome", result.outcome)
+            if let code = result.code { json.field("code", code) }
+            if let message = result.message { json.field("message", message) }
+            if let pid = result.pid { json.field("pid", pid) }
+            json.endObject()
+        }
+        json.endArray()
         json.key("services")
         json.beginArray()
-        for name in names {
-            let one = planned.first { $0.name == name }
-            let service = now[name]
-            let result = outcome(of: name)
-            json.beginObject()
-            json.field("name", name)
-            json.field("change", one?.plan.action)
-            json.field("changes", one?.plan.changes ?? [])
-            json.field("outcome", result?.outcome)
-            json.field("code", result?.code)
-            json.field("message", result?.message)
-            json.field("status", service?.status)
-            json.field("port", service?.port)
-            json.field("url", service?.url)
-            json.field("pid", service?.pid)
-            json.field("pendingChange", service?.pendingChange)
-            json.endObject()
+        for name in names where now[name] != nil {
+            // One that was removed meanwhile is left out.
+            let body = try? up.client.call("GET", DaemonClient.target(service: name))
+            if let body { json.raw(body) }
         }
         json.endArray()
         json.field("left", left)

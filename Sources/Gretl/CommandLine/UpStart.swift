@@ -1,6 +1,6 @@
-// The start behind `gr up`: one request for each part of the project, and on a terminal a line that
-// tells how far it is. What the daemon decides is not decided again here; only what needs something
-// that failed in an earlier part is not asked for.
+// The start behind `gr up`: one request for each part of the project. What the daemon decides is
+// not decided again here; only what needs something that failed in an earlier part is not asked
+// for.
 
 internal import NetCore
 
@@ -25,10 +25,12 @@ struct UpStart {
     mutating func perform(
         _ parts: [(names: [String], isParallel: Bool)]
     ) throws(CommandFailure) {
+        let progress = UpProgress(up: up, planned: planned)
+        defer { progress.end() }
         for part in parts {
             let names = part.names.filter { !skips($0) }
             guard !names.isEmpty else { continue }
-            let answer = try start(names, isParallel: part.isParallel)
+            let answer = try start(names, isParallel: part.isParallel, progress)
             for result in answer.results where results[result.name] == nil {
                 results[result.name] = result
                 order.append(result.name)
@@ -55,7 +57,7 @@ struct UpStart {
     // MARK: One request
 
     private func start(
-        _ names: [String], isParallel: Bool
+        _ names: [String], isParallel: Bool, _ progress: UpProgress
     ) throws(CommandFailure) -> ManyAnswer {
         let invocation = up.context.invocation
         var query: [String] = []
@@ -82,7 +84,7 @@ struct UpStart {
                 try client.call("POST", target, body: body, within: within)
             }
         }
-        let answer = watched(call, names)
+        let answer = progress.watch(names, call)
         do {
             return try client.decode(ManyAnswer.self, try answer.get())
         } catch {
@@ -90,63 +92,4 @@ struct UpStart {
             return try client.decode(ManyFailure.self, body).details
         }
     }
-
-    /// On a terminal the call is made beside a line that shows how far it is.
-    private func watched(
-        _ call: @escaping @Sendable () -> Result<[UInt8], CommandFailure>, _ names: [String]
-    ) -> Result<[UInt8], CommandFailure> {
-        let context = up.context
-        guard context.io.errorsAreTerminal, !context.isJSON, !context.isQuiet,
-            let thread = SideThread.run(call)
-        else { return call() }
-        var progress = UpProgress(names, context)
-        // The call has a deadline of its own.
-        while true {
-            if let answer = thread.wait(milliseconds: 200) {
-                progress.clear()
-                return answer
-            }
-            if let now = try? up.services() { progress.show(now) }
-        }
-    }
-}
-
-/// The line that tells how far a start is.
-struct UpProgress {
-    private let names: [String]
-    private let context: CommandContext
-    private let style: OutputStyle
-    private let began: Int64
-    private var isShown = false
-
-    init(_ names: [String], _ context: CommandContext) {
-        self.names = names
-        self.context = context
-        style = OutputStyle(
-            choice: CommandContext.color(context.invocation), isTerminal: true,
-            environment: context.environment)
-        began = context.io.wallSeconds()
-    }
-
-    mutating func show(_ now: [String: ServiceAnswer]) {
-        let up = names.filter { ["running", "armed"].contains(now[$0]?.status) }
-        let waiting = names.filter { ["starting", "backoff"].contains(now[$0]?.status) }
-        let seconds = max(0, context.io.wallSeconds() - began)
-        let mark = style.isUnicode ? "◐" : "+"
-        var line = "\(mark) \(up.count)/\(names.count) up, \(seconds)s"
-        if !waiting.isEmpty { line += "; starting: \(waiting.joined(separator: ", "))" }
-        line = DisplayText.escaped(line)
-        let most = (context.io.columns ?? 80) - 1
-        while DisplayText.width(line) > most { line.removeLast() }
-        write("\r\u{1B}[K" + style.paint(line, .busy))
-        isShown = true
-    }
-
-    /// Takes the line away.
-    mutating func clear() {
-        if isShown { write("\r\u{1B}[K") }
-        isShown = false
-    }
-
-    private func write(_ text: String) { context.io.writeErrors(Array(text.utf8)) }
 }

@@ -38,15 +38,9 @@ package final class SideThread<Value: Sendable>: Sendable {
         result.withLock { $0 = value }
     }
 
-    /// The result, when it comes within the time.
-    package func wait(milliseconds: Int) -> Value? {
-        // Short waits cost nothing beside a redrawn line, and need no condition variable.
-        for _ in 0..<max(1, milliseconds / 10) {
-            if let value = result.withLock({ $0 }) { return value }
-            _ = poll(nil, 0, 10)
-        }
-        return result.withLock { $0 }
-    }
+    /// The result; nil until it is there. Who shows progress looks now and then, and needs no
+    /// condition variable.
+    package var value: Value? { result.withLock { $0 } }
 }
 
 /// What crosses into the thread.

@@ -1,6 +1,6 @@
 // Signals that a client command takes in its own time, while it waits for other things by poll(2):
-// gr attach must set the terminal back before it ends. For a process without a reactor and without
-// other threads; the daemon has SignalSource.
+// gr attach must set the terminal back before it ends. For a process without a reactor, and before
+// it begins other threads, which hold them back too; the daemon has SignalSource.
 
 internal import CEpoll
 import Glibc
@@ -18,8 +18,10 @@ package final class HeldSignals {
 
     /// For poll(2); -1 when there is none, and the signals do what they always do.
     package let descriptor: Int32
+    private let signals: [Int32]
 
     package init(_ signals: [Int32]) {
+        self.signals = signals
         // The kernel reads the array; a count of a few.
         descriptor = unsafe cepoll_signalfd(signals, Int32(clamping: signals.count))
         if descriptor >= 0 {
@@ -28,6 +30,16 @@ package final class HeldSignals {
     }
 
     deinit { Descriptor.close(descriptor) }
+
+    /// From here on they do in this thread what they always do, one that waits at once.
+    package func release() {
+        guard descriptor >= 0 else { return }
+        var set = sigset_t()
+        // The set is a value of this call.
+        unsafe sigemptyset(&set)
+        for signal in signals { unsafe sigaddset(&set, signal) }
+        unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
+    }
 
     /// The next one; nil when there is none.
     package func next() -> Int32? {

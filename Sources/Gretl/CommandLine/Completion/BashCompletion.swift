@@ -218,6 +218,7 @@ enum BashCompletion {
                 _gr_ask ls
                 _gr_ask group ls
                 ;;
+            project) _gr_ask config check ;;
             folders) compopt -o dirnames ;;
             files) compopt -o default ;;
             esac

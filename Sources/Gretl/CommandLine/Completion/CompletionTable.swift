@@ -11,6 +11,8 @@ enum CompletionSource: Equatable, Sendable {
     case groups
     /// Both of them.
     case members
+    /// Both, as the gr.toml here has them.
+    case project
     /// Commands of gr.
     case commands
     case folders
@@ -46,6 +48,7 @@ enum CompletionSource: Equatable, Sendable {
         case .services: "services"
         case .groups: "groups"
         case .members: "members"
+        case .project: "project"
         case .commands: "commands"
         case .folders: "folders"
         case .files: "files"
@@ -99,7 +102,7 @@ enum CompletionTable {
     }
 
     static func source(_ argument: ArgumentSpec) -> CompletionSource {
-        CompletionSource(placeholder: argument.name)
+        argument.isFromFile ? .project : CompletionSource(placeholder: argument.name)
     }
 
     /// The commands with a command of the user's behind `--`.

@@ -192,6 +192,8 @@ enum FishCompletion {
                     case members
                         printf '%s\n' $prefix(__gr_ask ls $place)
                         printf '%s\n' $prefix(__gr_ask group ls $place)
+                    case project
+                        printf '%s\n' $prefix(__gr_ask config check $place)
                     case folders
                         __fish_complete_directories $cur ''
                     case files

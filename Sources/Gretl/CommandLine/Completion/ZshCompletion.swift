@@ -204,6 +204,10 @@ enum ZshCompletion {
                     _gr_ask group ls
                     compadd -a found
                     ;;
+                (project)
+                    _gr_ask config check
+                    compadd -a found
+                    ;;
                 (folders) _files -/ ;;
                 (files) _files ;;
                 esac

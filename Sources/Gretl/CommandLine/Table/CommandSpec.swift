@@ -9,6 +9,8 @@ struct ArgumentSpec: Sendable {
     let summary: String
     var isOptional = false
     var repeats = false
+    /// It names what is in the gr.toml here, registered or not.
+    var isFromFile = false
 
     /// As in a usage line: `NAME`, `NAME...`, `[NAME]`.
     var usage: String {

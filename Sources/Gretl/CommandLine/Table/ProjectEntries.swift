@@ -18,8 +18,8 @@ extension CommandTable {
             """,
         arguments: [
             ArgumentSpec(
-                name: "NAME", summary: "services or @groups of the file; all when left out",
-                isOptional: true, repeats: true)
+                name: "NAME|@GROUP", summary: "those of the file; all when left out",
+                isOptional: true, repeats: true, isFromFile: true)
         ],
         options: [
             OptionSpec(name: "plan", summary: "tell what would be done, and do nothing"),
@@ -47,8 +47,8 @@ extension CommandTable {
             """,
         arguments: [
             ArgumentSpec(
-                name: "NAME", summary: "services or @groups; all when left out", isOptional: true,
-                repeats: true)
+                name: "NAME|@GROUP", summary: "those from this folder; all when left out",
+                isOptional: true, repeats: true)
         ],
         options: [
             grace, OptionSpec(name: "rm", summary: "forget them, too; their logs stay"), file,
