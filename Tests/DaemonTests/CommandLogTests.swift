@@ -61,6 +61,34 @@ struct CommandLogTests {
         #expect(try text(fixture, "worker", "--json").hasPrefix(#"{"name":"worker","lines":[{"#))
     }
 
+    @Test("all services and a group are asked for in one short request, however many they are")
+    func many() throws {
+        let fixture = try ServiceFixture()
+        let long = String(repeating: "x", count: 110)
+        for index in 0..<100 {
+            try fixture.register("\(long)\(index)", command: "true", more: "\"group\":\"@all\"")
+        }
+        try fixture.register("alone", command: "echo alone")
+        try fixture.register("member", command: "echo member", more: "\"group\":\"@all\"")
+        for name in ["alone", "member"] {
+            try fixture.start(name)
+            let isThere = try eventually {
+                try fixture.daemon.ask("GET", "/v1/services/\(name)/logs").text.contains(
+                    ":\"\(name)")
+            }
+            #expect(isThere)
+        }
+        // Written in the same moment, they may come in any order.
+        let all = try text(fixture).split(separator: "\n").map { $0.filter { $0 != " " } }
+        #expect(Set(all) == ["alone|alone", "member|member"])
+        #expect(try text(fixture, "@all").hasSuffix("| member\n"))
+        #expect(try text(fixture, "@all", "alone", "-n", "5").contains("| alone\n"))
+        for index in 100..<256 { try fixture.register("s\(index)", command: "true") }
+        let run = try fixture.daemon.gr(["logs"])
+        #expect(run.end() == 2)
+        #expect(run.errors.contains("name some of them, or a group"), "\(run.errors)")
+    }
+
     @Test("a mistake is refused before anything is asked")
     func mistakes() throws {
         let fixture = try fixture()

@@ -69,12 +69,17 @@ enum LogCommand {
         let target =
             isSingle
             ? DaemonClient.target(service: names[0], "/logs?\(request.query)")
-            : "/v1/logs?services="
-                + names.map(DaemonClient.percentEncoded).joined(separator: ",")
-                + "&\(request.query)"
+            : "/v1/logs?"
+                + (ServiceChoice.query(words, names) + [request.query])
+                .joined(separator: "&")
         guard !names.isEmpty else {
             context.warn("no services yet; register one: gr help add")
             return .success
+        }
+        guard names.count <= LogLimits.servicesPerRequest else {
+            throw .usage(
+                "\(names.count) services are more than the \(LogLimits.servicesPerRequest) whose "
+                    + "logs are read at once", hint: "name some of them, or a group")
         }
         let body = try client.call("GET", target, within: .seconds(60))
         if context.isJSON, !context.invocation.has("jsonl") {
@@ -118,5 +123,20 @@ enum ServiceChoice {
             }
         }
         return names
+    }
+
+    /// The words as a query that stays short: all names, or those of a group, may be too long for
+    /// a request. `names` are those the words mean.
+    static func query(_ words: [String], _ names: [String]) -> [String] {
+        guard !words.isEmpty else { return [] }
+        let groups = words.filter { $0.hasPrefix("@") }
+        guard groups.count <= 1 else {
+            return ["services=" + names.map(DaemonClient.percentEncoded).joined(separator: ",")]
+        }
+        var items: [String] = []
+        let single = words.filter { !$0.hasPrefix("@") }.map(DaemonClient.percentEncoded)
+        if !single.isEmpty { items.append("services=" + single.joined(separator: ",")) }
+        if let group = groups.first { items.append("group=" + DaemonClient.percentEncoded(group)) }
+        return items
     }
 }
