@@ -36,6 +36,15 @@ struct CommandProgramTests {
         #expect(missing.errors.hasPrefix("gr: cannot run no-such-program: "))
         #expect(try run(["/"]).end() == 126)
         #expect(try fixture.daemon.gr(["exec", "api", "env"]).end() == 2)
+        // As a shell runs it: what says for itself by what it is to be run is asked, else sh is.
+        TemporaryFolder.write("echo $0 \"$1\" $PORT", to: folder.file("plain"))
+        TemporaryFolder.write("\u{0}\u{1}echo no", to: folder.file("binary"))
+        for name in ["plain", "binary"] { #expect(unsafe chmod(folder.file(name), 0o755) == 0) }
+        let plain = try run(["./plain", "a b"])
+        #expect(plain.end() == 0, "\(plain.errors)")
+        #expect(plain.output == "./plain a b 4321\n")
+        let binary = try run(["./binary"])
+        #expect(binary.end() == 126 && binary.errors.contains("Exec format error"))
         try fixture.register("lost", more: "\"cwd\":\"/no/such/folder\"")
         let lost = try fixture.daemon.gr(["exec", "lost", "--", "env"])
         #expect(lost.end() == 126 && lost.errors.contains("/no/such/folder: No such file"))

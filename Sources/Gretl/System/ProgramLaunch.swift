@@ -34,17 +34,32 @@ package enum ProgramLaunch {
         let variables = environment.map { "\($0.key)=\($0.value)" }
         var failure = ENOENT
         for path in candidates(name, environment["PATH"]) {
-            let code = unsafe withTexts(words) { arguments in
-                unsafe withTexts(variables) { variables in
-                    // All pointers live until exec replaces or refuses.
-                    _ = unsafe execve(path, arguments, variables)
-                    return errno
-                }
+            var code = execute(path, words, variables)
+            if code == ENOEXEC, isText(path) {
+                code = execute("/bin/sh", ["sh", path] + words.dropFirst(), variables)
             }
             // As a shell does it: what cannot be run is worth more words than what is not there.
             if code != ENOENT, code != ENOTDIR { failure = code }
         }
         return Failure(failure)
+    }
+
+    /// Comes back only with the error.
+    private static func execute(_ path: String, _ words: [String], _ variables: [String]) -> Int32 {
+        unsafe withTexts(words) { arguments in
+            unsafe withTexts(variables) { variables in
+                // All pointers live until exec replaces or refuses.
+                _ = unsafe execve(path, arguments, variables)
+                return errno
+            }
+        }
+    }
+
+    /// Whether a file that the kernel does not run is a script without `#!`, as shells tell it: no
+    /// NUL in its first line.
+    private static func isText(_ path: String) -> Bool {
+        guard let bytes = ProcFile.read(path, most: 256) else { return false }
+        return !bytes.prefix { $0 != UInt8(ascii: "\n") }.contains(0)
     }
 
     /// Runs a program to its end; its exit code, or nil when it could not be started.
