@@ -50,6 +50,22 @@ struct CommandAttachTests {
         #expect(try fixture.daemon.gr(["attach", "repl", "--detach-keys", "ctrl-é"]).end() == 2)
     }
 
+    @Test("keys whose beginning comes again detach wherever they begin, and what was typed is sent")
+    func repeatedKeys() throws {
+        let fixture = try fixture()
+        let run = try attach(fixture, "--detach-keys", "x,x,y")
+        #expect(run.sees("hello\r\n"))
+        run.type("axxzxay\r")
+        #expect(run.sees("got axxzxay\r\n"), "\(run.output)")
+        run.type("last\rxxxy")
+        #expect(run.end() == 0, "\(run.output)")
+        #expect(try fixture.service("repl")["status"] == .string("running"))
+        let isThere = try eventually {
+            try fixture.daemon.ask("GET", "/v1/services/repl/logs").text.contains("got last")
+        }
+        #expect(isThere)
+    }
+
     @Test("a signal ends it with the terminal as it was, the end of the program ends it with 0")
     func ends() throws {
         let fixture = try fixture()

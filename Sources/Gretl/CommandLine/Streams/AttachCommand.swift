@@ -55,15 +55,17 @@ struct DetachKeys {
     mutating func take(_ bytes: [UInt8]) -> (send: [UInt8], isDetached: Bool) {
         var send: [UInt8] = []
         for byte in bytes {
-            if byte == keys[matched] {
-                matched += 1
-                if matched == keys.count { return (send, true) }
+            guard matched > 0 || byte == keys[0] else {
+                send.append(byte)
                 continue
             }
-            // They were no detach keys after all.
-            send += keys[..<matched]
-            matched = 0
-            if byte == keys[0], keys.count > 1 { matched = 1 } else { send.append(byte) }
+            // What of it may still become the keys is kept back: as much as can be, since they may
+            // begin within what looked like their beginning.
+            let typed = keys[..<matched] + [byte]
+            matched =
+                (1...typed.count).last { typed.suffix($0).elementsEqual(keys.prefix($0)) } ?? 0
+            if matched == keys.count { return (send, true) }
+            send += typed.dropLast(matched)
         }
         return (send, false)
     }
@@ -144,17 +146,20 @@ private struct AttachSession {
                 case .some(let number): return .signal(number)
                 }
             }
+            var isDetached = false
             if ready[0], let bytes = Terminal.take(from: Terminal.input) {
                 isInputOver = bytes.isEmpty
                 let taken = terminal == nil ? (send: bytes, isDetached: false) : keys.take(bytes)
                 typed += taken.send
-                if taken.isDetached { return .detached }
+                isDetached = taken.isDetached
             }
             while !typed.isEmpty {
                 guard let count = stream.send(typed[...]) else { return .programEnded }
                 if count == 0 { break }
                 typed.removeFirst(count)
             }
+            // Behind what was typed before the keys, as far as the program takes it.
+            if isDetached { return .detached }
             if ready[1] || !typed.isEmpty, isOver() { return .programEnded }
             if context.io.outputFailure() != nil { return .outputFailed }
         }
