@@ -46,6 +46,13 @@ import Testing
         #expect(Set(listener.lines.compactMap(\.id)).count == 3)
     }
 
+    @Test func anEmptyIdIsNone() throws {
+        writer().write("one\ntwo\n")
+        let listener = try LogListener(daemon, Self.follow, lastID: "")
+        #expect(listener.wait { $0.texts == ["one", "two"] })
+        #expect(listener.gaps.isEmpty)
+    }
+
     @Test func aProgramsOutputIsFollowedFromBeforeItsStart() throws {
         try fixture.register("late", command: "echo begun; exec sleep 60")
         let listener = try LogListener(daemon, "/v1/services/late/logs?follow=1")

@@ -70,7 +70,10 @@ package struct LogRoutes {
 
     /// Where following begins: what the client had last counts more than what its address says.
     private func start(_ exchange: Exchange, _ query: LogQuery) -> LogFollow.Start {
-        if exchange.count(of: .lastEventID) == 1, let id = exchange.text(of: .lastEventID) {
+        // An empty one is none: a client that has seen no line has no other.
+        if exchange.count(of: .lastEventID) == 1, let id = exchange.text(of: .lastEventID),
+            !id.isEmpty
+        {
             return LogPosition(id).map { .after($0) } ?? .nowhere
         }
         if exchange.count(of: .lastEventID) > 1 { return .nowhere }
