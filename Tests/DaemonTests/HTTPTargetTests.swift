@@ -43,6 +43,8 @@ import Testing
             WireCase("DEL", get("/health\u{7F}"), 400),
             WireCase("NUL", get("/health\0"), 400),
             WireCase("escaped NUL", get("/health%00"), 400, 404),
+            WireCase("invalid UTF-8 in a query", get("/v1/services?group=%ff"), 400),
+            WireCase("no hex in a query", get("/v1/logs?grep=100%"), 400),
             WireCase("invalid UTF-8 in a name", get("/v1/services/%ff%fe"), 400, 404),
             WireCase("overlong UTF-8 in a name", get("/v1/services/%c0%af"), 400, 404),
             WireCase("backslash", get("\\health"), 400),

@@ -55,6 +55,13 @@ package final class Application: HTTPApplication {
         let outcome = exchange.match(router)
         switch outcome {
         case .found(let route):
+            guard exchange.hasReadableQuery else {
+                return refuse(
+                    exchange,
+                    .invalid(
+                        "the query is no UTF-8, or has more than 64 items",
+                        hint: "percent-encode UTF-8"))
+            }
             exchange.route = route
             return true
         case .methodNotAllowed(let allowed): return refuseMethod(exchange, allowed)

@@ -139,7 +139,7 @@ package final class Exchange {
         guard target.hasQuery else { return nil }
         return withHead { bytes in
             var items = QueryItems(target.query)
-            for _ in 0..<64 {
+            for _ in 0..<Exchange.queryItemsMost {
                 guard let item = items.next(bytes) else { return nil }
                 guard Exchange.decoded(bytes, item.name) == name else { continue }
                 return Exchange.decoded(bytes, item.value)
@@ -147,6 +147,24 @@ package final class Exchange {
             return nil
         }
     }
+
+    /// Whether every name and value that `query` looks at is UTF-8 when it is decoded. What is not
+    /// would count as absent.
+    package var hasReadableQuery: Bool {
+        guard target.hasQuery else { return true }
+        return withHead { bytes in
+            var items = QueryItems(target.query)
+            for _ in 0..<Exchange.queryItemsMost {
+                guard let item = items.next(bytes) else { return true }
+                guard Exchange.decoded(bytes, item.name) != nil,
+                    Exchange.decoded(bytes, item.value) != nil
+                else { return false }
+            }
+            return items.next(bytes) == nil
+        }
+    }
+
+    private static let queryItemsMost = 64
 
     private static func decoded(_ bytes: Span<UInt8>, _ range: ByteRange) -> String? {
         var whole = false
