@@ -133,6 +133,39 @@ import Testing
         #expect(try fixture.waits("web", for: "running", within: 10_000))
     }
 
+    @Test func `Who waits for what was removed fails and says so`() throws {
+        try server("db", restart: "never")
+        try server("web", needs: ["db"])
+        let script = #"""
+            open(my $s, "+<&=3") or die;
+            while (1) { accept(my $c, $s) or next; my $l = <$c>;
+                print $c "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"; }
+            """#
+        TemporaryFolder.write(script, to: fixture.folder.file("held.pl"))
+        let port = ServiceFixture.freePort()
+        try fixture.register(
+            "held", port: port, command: "exec perl \(fixture.folder.file("held.pl"))",
+            more: #""dependsOn":["db"],"listen":true,"ready":"http://127.0.0.1:\#(port)/""#)
+        for name in ["web", "held"] { #expect(try fixture.start(name).status == 200) }
+        #expect(try fixture.stop("db").status == 200)
+        for name in ["web", "held"] {
+            try crash(name)
+            #expect(try waitsFor(name, "db"))
+        }
+        #expect(try fixture.daemon.ask("DELETE", "/v1/services/db").status == 200)
+        for name in ["web", "held"] {
+            #expect(try fixture.waits(name, for: "failed"))
+            let service = try fixture.service(name)
+            #expect(service["nextTryAt"] == .null)
+            #expect(
+                service["stopReason"].text == "'db', which it depends on, is not registered")
+        }
+        // Nothing of it is left, and it can be started again.
+        #expect(Holder("127.0.0.1", port: port).isListening)
+        try server("db")
+        for name in ["web", "held"] { #expect(try fixture.start(name).status == 200) }
+    }
+
     @Test func `The wait goes on behind a new daemon`() throws {
         try server("db", restart: "never")
         try server("web", needs: ["db"])
@@ -143,6 +176,7 @@ import Testing
         fixture.daemon.kill()
         try fixture.daemon.restart()
         #expect(try waitsFor("web", "db"))
+        #expect(try fixture.service("web")["nextTryAt"] == .null)
         #expect(try starts("web") == 1)
         #expect(try fixture.start("db").status == 200)
         #expect(try fixture.waits("web", for: "running", within: 10_000))

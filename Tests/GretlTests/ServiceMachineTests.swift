@@ -68,6 +68,7 @@ private let table: [(Event, String)] = [
     (.portFree, ". . . . spawning . . . . . . ."),
     (.portTaken(known), ". . . . backoff . . . . . . ."),
     (.retryDue(plan), ". . . . . . . . . . . awaitingPort"),
+    (.retryHopeless, ". . . . . . . . . . . failed"),
     (.socketHeld, ". . armed . . . . . . . . ."),
     (.connectionCame, ". . . spawning . . . . . . . ."),
     (.spawned(needsProbe: true), ". . . . . probing . . . . . ."),

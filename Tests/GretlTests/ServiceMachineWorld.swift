@@ -62,7 +62,7 @@ struct ServiceWorld: Hashable {
         }
         switch wait {
         case .none: break
-        case .pause: events += plans.map { .retryDue($0) }
+        case .pause: events += plans.map { .retryDue($0) } + [.retryHopeless]
         case .port:
             events.append(.portFree)
             events += ServiceWorld.circumstances.map { .portTaken($0) }
@@ -142,7 +142,7 @@ struct ServiceWorld: Hashable {
             monitor = .running
             owesEnd = true
         case .spawnFailed: monitor = .ended
-        case .probePassed: break
+        case .probePassed, .retryHopeless: break
         case .exited: monitor = .ended
         case .treeEmpty: monitor = .ended
         case .monitorVanished: monitor = .none
@@ -197,7 +197,11 @@ struct ServiceWorld: Hashable {
         case .markReady: try need(monitor == .running, "nothing is ready")
         case .stopTree: isStopping = true
         case .collect(let keepsSocket):
-            try need(monitor == .ended || monitor == .none, "let go while it runs: \(monitor)")
+            // One that listens behind an end is told so a second time.
+            let isLetGo = monitor == .listening && !keepsSocket && machine.state == .failed
+            try need(
+                isLetGo || monitor == .ended || monitor == .none,
+                "let go while it runs: \(monitor)")
             try need(monitor != .none || !keepsSocket, "a socket of a monitor that is gone")
             monitor = keepsSocket ? .listening : .none
             isStopping = false

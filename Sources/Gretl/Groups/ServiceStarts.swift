@@ -82,11 +82,17 @@ extension Groups {
     }
 
     /// The first of what `service` depends on that is not up.
-    func missingDependency(of service: Service) -> String? {
+    func missingDependency(of service: Service) -> MissingDependency? {
         guard !service.startsAlone else { return nil }
-        return service.spec.dependsOn.first { name in
-            registry.find(name).map { !isUp($0) && !isDone($0) } ?? true
+        for name in service.spec.dependsOn {
+            guard let needed = registry.find(name) else {
+                return MissingDependency(name: name, isRegistered: false)
+            }
+            guard isUp(needed) || isDone(needed) else {
+                return MissingDependency(name: name, isRegistered: true)
+            }
         }
+        return nil
     }
 
     /// A job that has done its work: a program that listens nowhere and ended well by itself.
@@ -146,6 +152,13 @@ extension Groups {
             throw .takenBack(service.name)
         }
     }
+}
+
+/// What keeps a service from being started by itself.
+package struct MissingDependency: Sendable {
+    package let name: String
+    /// Else waiting for it leads nowhere.
+    package let isRegistered: Bool
 }
 
 extension APIError {

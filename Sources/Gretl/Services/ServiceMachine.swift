@@ -110,6 +110,8 @@ package struct ServiceMachine: Hashable, Sendable {
         case monitorVanished(Circumstances)
         /// The pause is over.
         case retryDue(Plan)
+        /// The pause is over, and there is nothing to wait for that would make a start possible.
+        case retryHopeless
         /// A monitor of an earlier daemon lives, and perhaps listens.
         case found(Found, Plan, holdsSocket: Bool)
         /// Program and monitor of an earlier daemon have ended.

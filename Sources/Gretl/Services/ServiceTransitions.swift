@@ -21,6 +21,7 @@ extension ServiceMachine {
         case .treeEmpty(let circumstances): treeEmpty(circumstances)
         case .monitorVanished(let circumstances): monitorVanished(circumstances)
         case .retryDue(let plan): retryDue(plan)
+        case .retryHopeless: retryHopeless()
         case .found(let found, let plan, let holds): self.found(found, plan, holds)
         case .foundEnded(let ending, let plan, let circumstances):
             foundEnded(ending, plan, circumstances)
@@ -125,6 +126,17 @@ extension ServiceMachine {
             if !holdsSocket { self.plan = plan }
             isAutomatic = true
             return beginAfresh()
+        case .stopped, .failed, .arming, .armed, .awaitingPort, .spawning, .probing, .running,
+            .stopping, .restarting, .clearing:
+            return []
+        }
+    }
+
+    private mutating func retryHopeless() -> [Action] {
+        switch state {
+        case .backoff:
+            state = .failed
+            return [.endWait, collect(keepsSocket: false)]
         case .stopped, .failed, .arming, .armed, .awaitingPort, .spawning, .probing, .running,
             .stopping, .restarting, .clearing:
             return []

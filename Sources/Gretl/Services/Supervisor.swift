@@ -13,8 +13,8 @@ package final class Supervisor {
     package var environment: SupervisorEnvironment
     /// Told whenever something a client can see has changed.
     package var changed: (Service) -> Void = { _ in }
-    /// What of the things a service depends on is not up, by name; it starts without when nil.
-    package var missingDependency: (Service) -> String? = { _ in nil }
+    /// What of the things a service depends on is not up; it starts without when nil.
+    package var missingDependency: (Service) -> MissingDependency? = { _ in nil }
     /// Told what happens to services.
     package weak var events: (any EventSink)?
     /// Where exits are kept; nil in tests without storage.

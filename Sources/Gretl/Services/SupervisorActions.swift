@@ -125,7 +125,12 @@ extension Supervisor {
             return holdRetry(service, for: Supervisor.dependencyLook)
         }
         if let missing = missingDependency(service) {
-            service.failure = "waits for '\(missing)', which it depends on and which is not up"
+            guard missing.isRegistered else {
+                service.failure = "'\(missing.name)', which it depends on, is not registered"
+                return apply(.retryHopeless, to: service)
+            }
+            service.failure =
+                "waits for '\(missing.name)', which it depends on and which is not up"
             return holdRetry(service, for: Supervisor.dependencyLook)
         }
         apply(.retryDue(service.spec.plan), to: service)
