@@ -124,6 +124,36 @@ struct UpCommandTests {
         #expect(try fixture.gr("up", "--timeout", "soon").exit == 2)
     }
 
+    @Test func `of a program that ends too early its last words are shown, and none from before`()
+        throws
+    {
+        let fixture = try UpFixture()
+        let port = ServiceFixture.freePort()
+        func write(_ command: String) {
+            fixture.write(
+                "[service.w]\nport = \(port)\nrestart = \"never\"\ncmd = '''\(command)'''\n")
+        }
+        write(#"printf 'one\ntwo\n\033[31mno \033[2Jmodule\033[0m\nfour\n' >&2; exit 3"#)
+        let run = try fixture.gr("up", "--yes")
+        #expect(run.exit == 6)
+        #expect(
+            run.errors == """
+                gr: 'w' ended before it was ready: exit code 3; its output: gr logs w
+                  two
+                  no \\x1b[2Jmodule
+                  four
+
+                """)
+        // Lines are asked for from the second on in which it began.
+        let later = time(nil) + 1
+        #expect(eventually { time(nil) > later })
+        write("exit 4")
+        let again = try fixture.gr("up", "--yes")
+        #expect(
+            again.errors
+                == "gr: 'w' ended before it was ready: exit code 4; its output: gr logs w\n")
+    }
+
     @Test func `what is left over from an older file is named, and down stops it all the same`()
         throws
     {

@@ -8,6 +8,9 @@ struct UpReport {
     let start: UpStart
     let now: [String: ServiceAnswer]
 
+    /// Lines of its output that are shown of a service that failed.
+    private static let linesMost = 3
+
     private var context: CommandContext { up.context }
 
     /// `left` are services of this folder that the file does not have any more.
@@ -98,6 +101,22 @@ struct UpReport {
             line += "; to wait for it: gr up --wait"
         }
         context.warn(line)
+        if result.code == "ready_timeout", spec?.command != nil { showOutput(of: name) }
+    }
+
+    /// What a program wrote before it ended, or in place of becoming ready.
+    private func showOutput(of name: String) {
+        let target = "/logs?lines=\(Self.linesMost)&color=0&since=\(start.began * 1_000)"
+        guard !context.isJSON,
+            let body = try? up.client.call(
+                "GET", DaemonClient.target(service: name, target), within: .seconds(2)),
+            let answer = DaemonClient.value(LogAnswer.self, body)
+        else { return }
+        var text = ""
+        for line in answer.lines {
+            text += "  \(DisplayText.output(line.text, keepsColors: false))\n"
+        }
+        context.io.writeErrors(Array(text.utf8))
     }
 
     // MARK: Exit code

@@ -14,11 +14,14 @@ struct UpStart {
     private(set) var results: [String: ManyAnswer.Result] = [:]
     /// In the order they came.
     private(set) var order: [String] = []
+    /// Seconds since 1970.
+    let began: Int64
 
     init(up: UpCommand, planned: [PlannedService], timeout: Duration?) {
         self.up = up
         self.planned = planned
         self.timeout = timeout
+        began = up.context.io.wallSeconds()
     }
 
     /// Starts the parts, one behind the other.
