@@ -139,10 +139,34 @@ import Testing
             ["sh", "-c", "exec \"$0\" daemon logs -f > \"$1\"", BuildProducts.gr, heard],
             environment: stage.variables)
         #expect(eventually(within: 20_000) { TextFile.read(heard) == "old\n" })
+        // What came last before it was moved counts too.
+        let file = unsafe open(log, O_WRONLY | O_APPEND)
+        #expect(unsafe write(file, "last\n", 5) == 5)
+        close(file)
         #expect(unsafe rename(log, log + ".1") == 0)
         TemporaryFolder.write("new\n", to: log)
-        #expect(eventually(within: 20_000) { TextFile.read(heard) == "old\nnew\n" })
+        #expect(eventually(within: 20_000) { TextFile.read(heard)?.hasSuffix("new\n") == true })
+        #expect(TextFile.read(heard) == "old\nlast\nnew\n")
         #expect(reader.isAlive)
+    }
+
+    @Test func `a log that grows while the daemon runs begins anew, and one old one is kept`()
+        throws
+    {
+        let stage = BackgroundDaemon()
+        let line = String(repeating: "x", count: 1_023) + "\n"
+        // As much as a start goes on with: what the daemon says then is too much.
+        TemporaryFolder.write(
+            String(repeating: line, count: 1_024), to: stage.file("daemon.log"), mode: 0o600)
+        #expect(try stage.gr(["daemon", "start"]).exit == 0)
+        let hasMoved = eventually(within: 20_000) {
+            TextFile.read(stage.file("daemon.log.1"))?.hasPrefix(line) == true
+        }
+        #expect(hasMoved)
+        #expect(eventually { TemporaryFolder.mode(stage.file("daemon.log")) == 0o600 })
+        #expect(try stage.gr(["daemon", "stop"]).exit == 0)
+        #expect(stage.log.contains("stopping") && !stage.log.contains(line), "\(stage.log)")
+        #expect(TextFile.read(stage.file("daemon.log.1"))?.contains("started") == true)
     }
 
     // MARK: install

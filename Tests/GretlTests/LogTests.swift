@@ -51,6 +51,21 @@ private final class LogPipe {
     private let clock = HandClock()
     private var log: Log { Log(descriptor: pipe.writer, time: clock) }
 
+    @Test func whoSeesToItsFileIsToldOnceThatItHasGrown() {
+        let log = log
+        let told = Mutex(0)
+        log.whenGrown(from: 100, past: 300) { told.withLock { $0 += 1 } }
+        log.info("first")
+        #expect(told.withLock { $0 } == 0)
+        for _ in 0..<10 { log.info("more of the same words") }
+        #expect(told.withLock { $0 } == 1)
+        log.hasBegunAnew()
+        log.info("first")
+        #expect(told.withLock { $0 } == 1)
+        for _ in 0..<8 { log.info("again some of the same words") }
+        #expect(told.withLock { $0 } == 2)
+    }
+
     @Test func aRecordIsOneLineWithTimeLevelMessageAndFields() throws {
         log.info("service started", ["name": "web", "pid": 12])
         let line = try #require(pipe.lines().first)

@@ -80,6 +80,7 @@ package final class Daemon {
             reactor = try Reactor()
             background = try BackgroundThread(name: "gr-storage")
         } catch { throw StartFailure(message: error.description) }
+        if options.isDetached { DaemonLog.keepSmall(home.logPath, by: background) }
         let descriptors = ProcessSetup.raiseDescriptorLimit()
         children.descriptorLimit = descriptors.previous
         descriptorsMost = Int(clamping: descriptors.now)

@@ -41,9 +41,14 @@ package final class GrowingFile {
     /// What came since, a bounded part at a time; waits up to `milliseconds` for it.
     package func next(within milliseconds: Int32) -> [UInt8] {
         for isLast in [false, true] {
-            let size = size()
-            if size < offset || hasGone { reopen() }
-            let bytes = rest(to: offset + off_t(Self.chunkBytes))
+            // Asked first: what is read then is all there ever was in a file that was moved.
+            let hasGone = hasGone
+            if size() < offset { reopen() }
+            var bytes = rest(to: offset + off_t(Self.chunkBytes))
+            if bytes.isEmpty, hasGone {
+                reopen()
+                bytes = rest(to: offset + off_t(Self.chunkBytes))
+            }
             if !bytes.isEmpty || isLast { return bytes }
             _ = poll(nil, 0, milliseconds)
         }

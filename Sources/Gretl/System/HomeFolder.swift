@@ -19,6 +19,7 @@ package final class HomeFolder: Sendable {
     package var databasePath: String { "\(path)/\(Self.databaseName)" }
     package var eventsPath: String { "\(path)/events.log" }
     package var configurationPath: String { "\(path)/config.toml" }
+    package var logPath: String { "\(path)/\(Self.logName)" }
     package var lockPath: String { "\(path)/\(Self.lockName)" }
     package var socketPath: String { "\(path)/\(Self.socketName)" }
 

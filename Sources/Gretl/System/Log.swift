@@ -44,6 +44,15 @@ package final class Log: Sendable {
         var limiter = LogLimiter()
         /// Records lost since the last one that was written.
         var dropped = 0
+        var growth: Growth?
+    }
+
+    /// How large the file has become that records go to, and who is told.
+    private struct Growth {
+        var bytes: Int64
+        let most: Int64
+        let tell: @Sendable () -> Void
+        var isTold = false
     }
 
     private let descriptor: Int32
@@ -97,8 +106,37 @@ package final class Log: Sendable {
         let line = LogLine.bytes(
             milliseconds: time.wallNanoseconds() / 1_000_000, level: level, message: text,
             fields: values)
+        let tell: (@Sendable () -> Void)? = state.withLock { state in
+            guard write(line) else {
+                state.dropped += 1
+                return nil
+            }
+            state.dropped -= admitted.dropped
+            state.growth?.bytes += Int64(line.count)
+            guard let growth = state.growth, growth.bytes > growth.most, !growth.isTold else {
+                return nil
+            }
+            state.growth?.isTold = true
+            return growth.tell
+        }
+        tell?()
+    }
+
+    // MARK: Size
+
+    /// Calls `tell` when the file, `bytes` long now, has grown over `most`; not again before
+    /// `hasBegunAnew`. It is called by whoever writes the record, and must not wait.
+    package func whenGrown(
+        from bytes: Int64, past most: Int64, _ tell: @escaping @Sendable () -> Void
+    ) {
+        state.withLock { $0.growth = Growth(bytes: bytes, most: most, tell: tell) }
+    }
+
+    /// Records go to an empty file by now, or shall be counted as if they did.
+    package func hasBegunAnew() {
         state.withLock { state in
-            if write(line) { state.dropped -= admitted.dropped } else { state.dropped += 1 }
+            state.growth?.bytes = 0
+            state.growth?.isTold = false
         }
     }
 
