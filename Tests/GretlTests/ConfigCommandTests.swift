@@ -1,5 +1,6 @@
 // gr config check: what it says about the file it finds, on a terminal, in a pipe and as JSON.
 
+import Glibc
 import TestSupport
 import Testing
 
@@ -78,6 +79,19 @@ struct ConfigCommandTests {
         #expect(run.code == 0)
         #expect(run.errors.contains("gr.toml:8: service.db.depends_on"))
         #expect(run.errors.contains("did you mean \"web\"?"))
+    }
+
+    @Test func `a named file is found through links as the shell finds it`() throws {
+        #expect(unsafe mkdir(folder.file("there"), 0o700) == 0)
+        #expect(unsafe mkdir(folder.file("there/below"), 0o700) == 0)
+        #expect(unsafe symlink(folder.file("there/below"), folder.file("link")) == 0)
+        TemporaryFolder.write("name = 1\n", to: folder.file("gr.toml"))
+        TemporaryFolder.write(good, to: folder.file("there/gr.toml"))
+        for (path, code) in [("link/../gr.toml", 0), ("./gr.toml", 1), ("gr.toml", 1)] {
+            let run = try Program.run(
+                [BuildProducts.gr, "config", "check", "--file", path], directory: folder.path)
+            #expect(run.exit == Int32(code), "\(path): \(run.errors)")
+        }
     }
 
     @Test func `without a file, or with one that is none, it says where it looked`() {

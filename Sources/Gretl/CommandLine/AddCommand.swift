@@ -35,9 +35,9 @@ enum AddCommand {
         let command = try command(given)
         if let command { json.field("cmd", command) }
         if let directory = given.value("cwd") {
-            json.field("cwd", try absolute(directory, context))
+            json.field("cwd", try context.absolute(directory))
         } else if command != nil {
-            json.field("cwd", try absolute(".", context))
+            json.field("cwd", try context.absolute("."))
         }
         if let group = try group(given) { json.field("group", group) }
         if let ready = given.value("ready") { json.field("ready", ready) }
@@ -52,7 +52,7 @@ enum AddCommand {
             let name = signal.uppercased()
             json.field("stopSignal", name.hasPrefix("SIG") ? name : "SIG" + name)
         }
-        if let path = given.value("log-file") { json.field("logFile", try absolute(path, context)) }
+        if let path = given.value("log-file") { json.field("logFile", try context.absolute(path)) }
         try switches(given, &json)
         for option in given.values("unset") { try unset(option, given, &json) }
         json.endObject()
@@ -94,19 +94,6 @@ enum AddCommand {
         if given.has("cmd") { throw .usage("--cmd and words behind -- exclude each other") }
         guard !words.isEmpty else { throw .usage("no command stands behind --") }
         return words.map(ShellQuoting.quoted).joined(separator: " ")
-    }
-
-    /// A path as an absolute one, from the directory here.
-    static func absolute(
-        _ path: String, _ context: CommandContext
-    ) throws(CommandFailure) -> String {
-        if path.hasPrefix("/") { return path }
-        guard let directory = context.io.directory else {
-            throw .usage("the directory here is gone", hint: "give --cwd an absolute path")
-        }
-        if path == "." || path.isEmpty { return directory }
-        let relative = path.hasPrefix("./") ? String(path.dropFirst(2)) : path
-        return directory.hasSuffix("/") ? directory + relative : directory + "/" + relative
     }
 
     private static func variables(

@@ -193,7 +193,7 @@ enum PortCommands {
         if let group = try AddCommand.group(given) { json.field("group", group) }
         if let command = given.value("cmd") { json.field("cmd", command) }
         if let directory = given.value("cwd") {
-            json.field("cwd", try AddCommand.absolute(directory, context))
+            json.field("cwd", try context.absolute(directory))
         }
         json.endObject()
         var query = ""

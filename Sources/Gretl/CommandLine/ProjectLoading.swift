@@ -103,13 +103,17 @@ struct LoadedProject: Sendable {
 }
 
 extension CommandContext {
-    /// `path` from the directory here.
+    /// `path` as an absolute one, from the directory here. `..` stays: behind a link it leads
+    /// elsewhere than the text says.
     func absolute(_ path: String) throws(CommandFailure) -> String {
         if path.hasPrefix("/") { return path }
         guard let directory = io.directory else {
             throw .usage("the directory here is gone", hint: "give an absolute path")
         }
-        return PathText.resolved(path, in: directory, userHome: nil)
+        var rest = path[...]
+        while rest.hasPrefix("./") { rest = rest.dropFirst(2).drop { $0 == "/" } }
+        guard rest != ".", !rest.isEmpty else { return directory }
+        return PathText.joined(directory, String(rest))
     }
 
     /// The daemon's folder, absolute; nil when nobody knows.
@@ -117,7 +121,8 @@ extension CommandContext {
         let home = DaemonAddress.home(
             option: invocation.value("home"), environment: environment)
         guard let home else { return nil }
-        return try absolute(home.path)
+        // As gr.toml writes paths there, which are compared with it.
+        return PathText.resolved(try absolute(home.path), in: "/", userHome: nil)
     }
 }
 

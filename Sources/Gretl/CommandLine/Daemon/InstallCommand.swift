@@ -9,7 +9,7 @@ enum InstallCommand {
         let path = try unitPath(context)
         let unit = UserUnit(
             program: ProcessFacts.executable(),
-            home: home.isChosen ? try absolute(home.path) : nil,
+            home: home.isChosen ? try context.absolute(home.path) : nil,
             searchPath: context.environment["PATH"])
         if context.invocation.has("print") {
             if context.isJSON {
@@ -75,13 +75,6 @@ enum InstallCommand {
             throw .usage("HOME is not set, so there is no place for the unit")
         }
         return "\(base)/systemd/user/\(UserUnit.name)"
-    }
-
-    private static func absolute(_ path: String) throws(CommandFailure) -> String {
-        do throws(FileError) { return try HomeFolder.locate(option: path) } catch {
-            throw CommandFailure(
-                exit: .usage, code: "usage", message: error.description, hint: nil)
-        }
     }
 
     private static func systemctl(
