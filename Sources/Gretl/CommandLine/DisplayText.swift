@@ -6,10 +6,10 @@ enum DisplayText {
     /// `text` with control characters, line separators and direction marks spelled out: `\n`,
     /// `\x1b`, `\u{202e}`.
     static func escaped(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: isHidden) else { return text }
+        guard text.actsOnDisplay else { return text }
         var result = ""
         for scalar in text.unicodeScalars {
-            guard isHidden(scalar) else {
+            guard scalar.actsOnDisplay else {
                 result.unicodeScalars.append(scalar)
                 continue
             }
@@ -30,7 +30,7 @@ enum DisplayText {
     /// else is as in ``escaped(_:)``. The daemon has seen to that already; this holds whoever
     /// answers in its place.
     static func output(_ text: String, keepsColors: Bool) -> String {
-        guard text.unicodeScalars.contains(where: { isHidden($0) && $0 != "\t" }) else {
+        guard text.unicodeScalars.contains(where: { $0.actsOnDisplay && $0 != "\t" }) else {
             return text
         }
         var result = ""
@@ -43,7 +43,7 @@ enum DisplayText {
                 rest = rest.dropFirst(length)
                 continue
             }
-            if scalar == "\t" || !isHidden(scalar) {
+            if scalar == "\t" || !scalar.actsOnDisplay {
                 result.unicodeScalars.append(scalar)
             } else {
                 result += escaped(String(scalar))
@@ -61,13 +61,6 @@ enum DisplayText {
         }
         guard text[arguments.endIndex...].first == "m" else { return nil }
         return arguments.count + 3
-    }
-
-    private static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0..<0x20, 0x7F..<0xA0, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true
-        default: false
-        }
     }
 
     /// Columns that `text` takes on a terminal.

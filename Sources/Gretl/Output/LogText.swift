@@ -96,7 +96,7 @@ enum LogText {
                 let text = String(validating: line[at..<at + length], as: UTF8.self),
                 let scalar = text.unicodeScalars.first
             else { return spellByte() }
-            if !LogText.isHidden(scalar) {
+            if !scalar.actsOnDisplay {
                 output += text.utf8
             } else if scalar.value < 0x100 {
                 spell(UInt8(truncatingIfNeeded: scalar.value))
@@ -153,13 +153,5 @@ enum LogText {
             }
         }
         return false
-    }
-
-    /// C1 controls, line and paragraph separators, marks that turn the direction of text.
-    private static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0x80..<0xA0, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true
-        default: false
-        }
     }
 }

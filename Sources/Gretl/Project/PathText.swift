@@ -32,12 +32,4 @@ enum PathText {
     static func contains(_ folder: String, _ path: String) -> Bool {
         path == folder || path.hasPrefix(folder == "/" ? folder : folder + "/")
     }
-
-    /// C0, DEL, C1 and the separators that some terminals act on.
-    static func hasControl(_ text: String) -> Bool {
-        text.unicodeScalars.contains {
-            $0.value < 0x20 || (0x7F...0x9F).contains($0.value)
-                || (0x2028...0x202E).contains($0.value) || (0x2066...0x2069).contains($0.value)
-        }
-    }
 }

@@ -51,7 +51,7 @@ struct ProjectReader {
     private mutating func readKey(_ entry: TOMLEntry) {
         guard let text = problems.string(entry.key, entry.node) else { return }
         guard !text.isEmpty || entry.key == "prefix", text.utf8.count <= 1_024,
-            !PathText.hasControl(text)
+            !text.actsOnDisplay
         else {
             problems.add(
                 entry.node, "\(entry.key) must have 1 to 1024 bytes and no control characters")
@@ -182,7 +182,7 @@ struct ProjectReader {
         for entry in entries {
             let path = "group.\"\(entry.key)\""
             guard entry.key.utf8.first == UInt8(ascii: "@"), entry.key.utf8.count > 1,
-                entry.key.utf8.count <= 64, !PathText.hasControl(entry.key)
+                entry.key.utf8.count <= 64, !entry.key.actsOnDisplay
             else {
                 let name = ProjectProblems.printable(entry.key)
                 problems.add(
@@ -199,7 +199,7 @@ struct ProjectReader {
                     guard let text = problems.string("\(path).description", child.node) else {
                         continue
                     }
-                    guard text.utf8.count <= 512, !PathText.hasControl(text) else {
+                    guard text.utf8.count <= 512, !text.actsOnDisplay else {
                         problems.add(
                             child.node,
                             "\(path).description has more than 512 bytes or control characters")

@@ -157,8 +157,10 @@ package struct ServicePatch: Sendable {
         guard !name.isEmpty, name.utf8.count <= nameMost else {
             throw .invalid("a name has 1 to \(nameMost) bytes", hint: hint)
         }
-        guard !hasControl(name) else {
-            throw .invalid("the name contains control characters", hint: hint)
+        guard !name.actsOnDisplay else {
+            throw .invalid(
+                "the name contains control characters, or marks that turn its direction",
+                hint: hint)
         }
         // By bytes: with a combining mark behind it, "@" would be another character.
         let first = name.utf8.first
@@ -168,13 +170,6 @@ package struct ServicePatch: Sendable {
         }
         guard name.utf8.contains(where: { !(0x30...0x39).contains($0) }) else {
             throw .invalid("'\(name)' is a number, which would mean a port", hint: hint)
-        }
-    }
-
-    private static func hasControl(_ text: String) -> Bool {
-        text.unicodeScalars.contains {
-            $0.value < 0x20 || (0x7F...0x9F).contains($0.value) || $0.value == 0x2028
-                || $0.value == 0x2029
         }
     }
 
@@ -222,7 +217,7 @@ package struct ServicePatch: Sendable {
     private static func group(_ value: JSONValue?) throws(APIError) -> Field<String> {
         let field = try text("group", value, most: nameMost)
         if case .value(let group) = field {
-            guard group.utf8.first == UInt8(ascii: "@"), group.utf8.count > 1, !hasControl(group)
+            guard group.utf8.first == UInt8(ascii: "@"), group.utf8.count > 1, !group.actsOnDisplay
             else {
                 throw .invalid(
                     "the field 'group' has to start with @", hint: "such as \"@jobs\"")

@@ -192,21 +192,12 @@ enum LogLine {
             case "\\": line.append(contentsOf: "\\\\".utf8)
             case "\"" where escapingQuotes: line.append(contentsOf: "\\\"".utf8)
             default:
-                if mustEscape(scalar) {
+                if scalar.actsOnDisplay {
                     line.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".utf8)
                 } else {
                     line.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
                 }
             }
-        }
-    }
-
-    private static func mustEscape(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0x200E, 0x200F, 0x202A...0x202E,
-            0x2066...0x2069, 0xFEFF:
-            true
-        default: false
         }
     }
 
