@@ -90,7 +90,7 @@ package struct DaemonAddress: Sendable, Equatable {
 
     /// The address that the daemon of a home folder left there, or the default.
     static func find(_ home: Home) throws(CommandFailure) -> DaemonAddress {
-        let path = home.path + "/address"
+        let path = "\(home.path)/\(HomeFolder.addressName)"
         let text = firstLine(Terminal.contents(of: path) ?? [])
         if !text.isEmpty { return try local(text, from: path) }
         // The default place may be another folder's daemon: who chose a folder does not mean that.

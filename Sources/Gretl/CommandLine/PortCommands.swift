@@ -14,11 +14,12 @@ struct PortAnswer: Decodable, Sendable {
     let isDocker: Bool?
 }
 
-enum PortCommands {
-    private struct List: Decodable {
-        let ports: [PortAnswer]
-    }
+/// The answer of GET /v1/ports.
+struct PortListAnswer: Decodable, Sendable {
+    let ports: [PortAnswer]
+}
 
+enum PortCommands {
     private struct Holders: Decodable {
         let holders: [PortAnswer]
     }
@@ -45,7 +46,7 @@ enum PortCommands {
             context.printJSON(body)
             return .success
         }
-        show(try client.decode(List.self, body).ports, context)
+        show(try client.decode(PortListAnswer.self, body).ports, context)
         return .success
     }
 

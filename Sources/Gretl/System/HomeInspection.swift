@@ -107,7 +107,7 @@ package enum MonitorProcesses {
         var living: [Found] = []
         var gone = known
         for pid in pids {
-            guard let id = id(of: pid), known.contains(id) else { continue }
+            guard let id = RunFiles.monitorID(pid), known.contains(id) else { continue }
             gone.remove(id)
             living.append(Found(pid: pid, isOlder: isReplaced(pid)))
         }
@@ -122,14 +122,6 @@ package enum MonitorProcesses {
 
     /// The parent of a living process.
     package static func parent(of pid: Int32) -> Int32? { ProcessEntry.read(pid)?.parent }
-
-    private static func id(of pid: Int32) -> String? {
-        // gr-monitor, NUL, sixteen digits, NUL.
-        guard let bytes = ProcFile.read("/proc/\(pid)/cmdline", most: 28), bytes.count == 28,
-            bytes.prefix(11).elementsEqual("gr-monitor\0".utf8), bytes[27] == 0
-        else { return nil }
-        return String(decoding: bytes[11..<27], as: UTF8.self)
-    }
 }
 
 /// Who listens on this machine, looked at by the client itself.

@@ -88,14 +88,15 @@ package enum RunFiles {
     }
 
     /// Whether the process `pid` is the monitor of that incarnation.
-    static func isMonitor(_ pid: Int32, of id: String) -> Bool {
-        let file = unsafe open("/proc/\(pid)/cmdline", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return false }
-        defer { close(file) }
-        let wanted = Array("gr-monitor\0\(id)\0".utf8)
-        var bytes = [UInt8](repeating: 0, count: wanted.count)
-        // The kernel writes at most the array's count.
-        return unsafe read(file, &bytes, bytes.count) == wanted.count && bytes == wanted
+    static func isMonitor(_ pid: Int32, of id: String) -> Bool { monitorID(pid) == id }
+
+    /// The incarnation whose monitor the process `pid` is; nil for any other.
+    static func monitorID(_ pid: Int32) -> String? {
+        // gr-monitor, NUL, sixteen digits, NUL.
+        guard let bytes = ProcFile.read("/proc/\(pid)/cmdline", most: 28), bytes.count == 28,
+            bytes.prefix(11).elementsEqual("gr-monitor\0".utf8), bytes[27] == 0
+        else { return nil }
+        return String(decoding: bytes[11..<27], as: UTF8.self)
     }
 
     /// Everything in the run directory, by incarnation.

@@ -7,7 +7,7 @@ enum DaemonChecks {
     static func run(
         _ context: CommandContext, home: String?, settings: Configuration?
     ) -> (findings: [Finding], client: DaemonClient?) {
-        let holder = home.flatMap { DaemonLock.holder(path: "\($0)/daemon.lock") }
+        let holder = home.flatMap { DaemonLock.holder(path: "\($0)/\(HomeFolder.lockName)") }
         do throws(CommandFailure) {
             let client = try context.client()
             let body = try client.call("GET", "/health", within: .seconds(3))

@@ -51,7 +51,7 @@ enum DoctorCommand {
     private static func isThere(
         _ daemon: (findings: [Finding], client: DaemonClient?), _ home: String
     ) -> Bool {
-        daemon.client != nil || DaemonLock.holder(path: "\(home)/daemon.lock") != nil
+        daemon.client != nil || DaemonLock.holder(path: "\(home)/\(HomeFolder.lockName)") != nil
     }
 
     // MARK: Output

@@ -99,8 +99,8 @@ enum HomeChecks {
                     hint: "the next daemon clears them away: gr daemon start"))
         }
         guard !isRunning else { return findings }
-        for name in ["address", "daemon.sock"] where HomeInspection.facts("\(home)/\(name)") != nil
-        {
+        for name in [HomeFolder.addressName, HomeFolder.socketName]
+        where HomeInspection.facts("\(home)/\(name)") != nil {
             findings.append(
                 .notice(
                     "daemon", "\(home)/\(name) is of a daemon that is gone",

@@ -3,16 +3,6 @@
 
 /// Checks that need the daemon.
 enum ServiceChecks {
-    private struct PortAnswer: Decodable {
-        let port: Int
-        let addresses: [String]?
-        let pid: Int?
-        let program: String?
-        let service: String?
-    }
-
-    private struct PortListAnswer: Decodable { let ports: [PortAnswer] }
-
     /// More findings of a kind are counted.
     private static let most = 8
 
