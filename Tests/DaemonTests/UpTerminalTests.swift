@@ -195,6 +195,40 @@ struct UpTerminalTests {
         #expect(fixture.lines("repo/order") == ["slow"])
         #expect(try fixture.gr("down").exit == 0)
     }
+
+    @Test func `gr down tells of each service as it stops, and Ctrl-C does not keep it up`() throws
+    {
+        let fixture = try UpFixture()
+        fixture.write(
+            """
+            [service.slow]
+            port = false
+            cmd = "trap 'sleep 2; exit 0' TERM; touch trapped; sleep 600 & wait"
+            [service.web]
+            port = false
+            cmd = "exec sleep 600"
+            depends_on = ["slow"]
+
+            """)
+        func up() throws {
+            _ = unsafe unlink(fixture.folder.file("repo/trapped"))
+            #expect(try fixture.gr("up", "--yes").exit == 0)
+            #expect(eventually { TextFile.read(fixture.folder.file("repo/trapped")) != nil })
+        }
+        try up()
+        let run = try fixture.grOnTerminal("down")
+        #expect(run.end(within: 60_000) == 0, "\(run.output)")
+        #expect(run.output.contains("web: \u{1B}[2m○ stopped\u{1B}[0m, "), "\(run.output)")
+        #expect(run.output.contains("◐ 1/2 stopped, ") && run.output.contains("; stopping: slow"))
+        #expect(run.output.hasSuffix("\r\u{1B}[Kweb stopped\r\nslow stopped\r\n"), "\(run.output)")
+        try up()
+        let interrupted = try fixture.grOnTerminal("down")
+        #expect(interrupted.sees("; stopping: slow"), "\(interrupted.output)")
+        interrupted.type("\u{03}")
+        #expect([-SIGINT, 128 + SIGINT].contains(interrupted.end() ?? 0))
+        #expect(interrupted.output.contains("no longer waiting; the daemon goes on with slow\r\n"))
+        #expect(try fixture.services.waits("slow", for: "stopped", within: 20_000))
+    }
 }
 
 extension String {

@@ -10,9 +10,8 @@ enum DownCommand {
         let file = try LoadedProject.locate(context)
         let grace = try ServiceCommands.time("grace", context)
         let client = try context.client()
-        let body = try client.call("GET", "/v1/services", within: .seconds(30))
-        let all = try client.decode(ServiceListAnswer.self, body).services
-        let own = all.filter { $0.root == file.folder }
+        let own = try client.services().values.filter { $0.root == file.folder }
+            .sorted { $0.name < $1.name }
         let names = try chosen(own, context)
         guard !names.isEmpty else {
             if context.isJSON { context.printJSON(Array(#"{"results":[]}"#.utf8)) }
@@ -25,12 +24,29 @@ enum DownCommand {
         json.endObject()
         let query = grace.map { "?grace=\($0.inMilliseconds)" } ?? ""
         let within = (grace ?? .seconds(5)) * (names.count + 1) + .seconds(60)
-        let answer = try client.call(
-            "POST", "/v1/stop" + query, body: json.bytes, within: within)
+        let body = json.bytes
+        let progress = ChangeProgress(
+            .stopped, context, client,
+            statuses: Dictionary(
+                own.map { ($0.name, $0.status) }, uniquingKeysWith: { first, _ in first }))
+        let isRunning = Set(own.filter(runs).map(\.name))
+        let result = progress.watch(names.filter(isRunning.contains)) {
+            Result { () throws(CommandFailure) in
+                try client.call("POST", "/v1/stop" + query, body: body, within: within)
+            }
+        }
+        progress.end()
+        let answer = try result.get()
         let isForgotten = context.invocation.has("rm")
         if isForgotten {
             for name in names {
-                _ = try client.call("DELETE", DaemonClient.target(service: name), within: within)
+                do throws(CommandFailure) {
+                    _ = try client.call(
+                        "DELETE", DaemonClient.target(service: name), within: within)
+                } catch {
+                    // Somebody else may have been quicker.
+                    guard error.code == "unknown_service" else { throw error }
+                }
             }
         }
         if context.isJSON {
@@ -46,6 +62,11 @@ enum DownCommand {
         }
         for warning in many.warnings ?? [] { context.warn("warning: \(warning)") }
         return .success
+    }
+
+    /// Whether there is something to stop; what somebody else runs has no pid.
+    private static func runs(_ service: ServiceAnswer) -> Bool {
+        service.pid != nil || !["running", "stopped", "failed"].contains(service.status)
     }
 
     /// The services of the folder that the words mean: all without any.

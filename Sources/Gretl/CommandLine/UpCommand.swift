@@ -29,7 +29,7 @@ struct UpCommand {
         let selection = try UpSelection(
             context.invocation.arguments, of: project,
             withDependencies: !context.invocation.has("no-deps"))
-        let existing = try services()
+        let existing = try client.services()
         let registration = UpRegistration(loaded: loaded, client: client)
         let planned = try registration.plan(selection.services, existing)
         let consent = UpConsent(loaded: loaded, context: context, existing: existing)
@@ -45,16 +45,9 @@ struct UpCommand {
         try registration.register(planned)
         var start = UpStart(up: self, planned: planned, timeout: timeout)
         try start.perform(selection.parts(of: project))
-        let now = try services()
+        let now = try client.services()
         return UpReport(up: self, planned: planned, start: start, now: now).show(
             left: left(existing))
-    }
-
-    /// All registered services by name.
-    func services() throws(CommandFailure) -> [String: ServiceAnswer] {
-        let body = try client.call("GET", "/v1/services", within: .seconds(30))
-        let list = try client.decode(ServiceListAnswer.self, body).services
-        return Dictionary(list.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// What was registered from this folder and is not in the file any more.

@@ -28,7 +28,10 @@ struct UpStart {
     mutating func perform(
         _ parts: [(names: [String], isParallel: Bool)]
     ) throws(CommandFailure) {
-        let progress = UpProgress(up: up, planned: planned)
+        let known = planned.compactMap { one in one.existing.map { (one.name, $0.status) } }
+        let progress = ChangeProgress(
+            .up, up.context, up.client,
+            statuses: Dictionary(known, uniquingKeysWith: { first, _ in first }))
         defer { progress.end() }
         for part in parts {
             let names = part.names.filter { !skips($0) }
@@ -60,7 +63,7 @@ struct UpStart {
     // MARK: One request
 
     private func start(
-        _ names: [String], isParallel: Bool, _ progress: UpProgress
+        _ names: [String], isParallel: Bool, _ progress: ChangeProgress
     ) throws(CommandFailure) -> ManyAnswer {
         let invocation = up.context.invocation
         var query: [String] = []
