@@ -192,15 +192,16 @@ import Testing
                 ])
             #expect(preflight.status / 100 == 2, "\(preflight.text)")
             #expect(preflight.value("Access-Control-Allow-Origin") == origin)
-            let words = { (name: String) in
-                Set((preflight.value(name) ?? "").split(separator: ",").map(\.trimmed))
+            let words = { (name: String, answer: WireAnswer) in
+                Set((answer.value(name) ?? "").split(separator: ",").map(\.trimmed))
             }
             #expect(
-                words("Access-Control-Allow-Methods")
+                words("Access-Control-Allow-Methods", preflight)
                     == ["GET", "POST", "DELETE", "PUT", "PATCH"])
             #expect(
-                Set(words("Access-Control-Allow-Headers").map { $0.lowercased() })
-                    == ["content-type", "authorization", "last-event-id"])
+                Set(words("Access-Control-Allow-Headers", preflight).map { $0.lowercased() })
+                    == ["content-type", "authorization", "last-event-id", "x-gretl"])
+            #expect(preflight.value("Access-Control-Expose-Headers") == nil)
             #expect(preflight.value("Access-Control-Max-Age") == "600")
             #expect(preflight.value("Access-Control-Allow-Credentials") == nil)
             #expect(preflight.value("Access-Control-Allow-Private-Network") == nil)
@@ -211,6 +212,9 @@ import Testing
             let answer = try ask("GET", "/v1/services", fields)
             #expect(answer.status == 200)
             #expect(answer.values("Access-Control-Allow-Origin") == [origin])
+            #expect(
+                words("Access-Control-Expose-Headers", answer)
+                    == ["Retry-After", "X-Gretl-Latest-Event", "X-Gretl-Oldest-Event"])
             #expect(answer.value("Access-Control-Allow-Credentials") == nil)
             let error = try ask("GET", "/v1/services/none", fields)
             #expect(error.status == 404)

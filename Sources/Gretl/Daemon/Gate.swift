@@ -167,8 +167,12 @@ package final class Gate {
         if exchange.method == .options {
             lines += "Access-Control-Allow-Methods: GET, POST, PUT, PATCH, DELETE\r\n"
             lines += "Access-Control-Allow-Headers: Content-Type, Authorization, "
-            lines += "Last-Event-ID\r\n"
+            lines += "Last-Event-ID, X-Gretl\r\n"
             lines += "Access-Control-Max-Age: 600\r\n"
+        } else {
+            // Of other headers a browser shows a page only a few, and these are documented.
+            lines += "Access-Control-Expose-Headers: Retry-After, X-Gretl-Latest-Event, "
+            lines += "X-Gretl-Oldest-Event\r\n"
         }
         exchange.additionalHeaders = Array(lines.utf8)
     }
