@@ -171,6 +171,39 @@ struct UpCommandTests {
         #expect(try fixture.gr("down").output.contains("nothing is registered from"))
     }
 
+    @Test func `what cannot be registered whole leaves nothing new behind`() throws {
+        let fixture = try UpFixture(configuration: "[limits]\nservices = 3\n")
+        try fixture.services.register("mine")
+        fixture.write(two)
+        let run = try fixture.gr("up", "--yes")
+        #expect(run.exit == 1 && run.errors.contains("limits.services"), "\(run.errors)")
+        #expect(run.errors.contains("gr.toml:"))
+        #expect(try fixture.registered() == ["mine"])
+        #expect(try fixture.gr("up", "web").exit == 0)
+        #expect(try fixture.gr("up").exit == 1)
+        // What was there before stays, as it is.
+        #expect(try fixture.registered() == ["db", "mine", "web"])
+        #expect(try fixture.status("web") == "running")
+    }
+
+    @Test func `two worktrees that begin at the same time do not share the names`() throws {
+        let fixture = try UpFixture()
+        let count = 40
+        let text = (0..<count).map {
+            "[service.s\($0)]\nport = false\ncmd = \"exec sleep 600\"\n"
+        }.joined()
+        fixture.write(text, in: "one")
+        fixture.write(text, in: "two")
+        let runs = try ["one", "two"].map {
+            try fixture.daemon.gr(["up", "--yes"], directory: fixture.folder.file($0))
+        }
+        let exits = runs.map { $0.end(within: 60_000) }
+        #expect(exits.allSatisfy { $0 == 0 || $0 == 5 }, "\(runs.map(\.errors))")
+        let list = try fixture.daemon.ask("GET", "/v1/services").json["services"].items
+        let roots = Set(list.compactMap { $0["root"].text })
+        #expect(roots.count <= 1 && list.count == roots.count * count, "\(exits) \(list.count)")
+    }
+
     // MARK: Harm
 
     @Test func `a hostile file gets nowhere`() throws {

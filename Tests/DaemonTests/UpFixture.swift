@@ -12,8 +12,8 @@ final class UpFixture {
     var daemon: DaemonProcess { services.daemon }
     var folder: TemporaryFolder { services.folder }
 
-    init(environment: [String] = []) throws {
-        services = try ServiceFixture(environment: environment)
+    init(configuration: String? = nil, environment: [String] = []) throws {
+        services = try ServiceFixture(configuration: configuration, environment: environment)
         _ = unsafe mkdir(folder.file("repo"), 0o700)
     }
 

@@ -53,10 +53,21 @@ struct UpRegistration {
         return planned
     }
 
-    /// Registers what is new or changed.
+    /// Registers what is new or changed. When that fails in the middle, what is new is forgotten
+    /// again: two worktrees that begin at the same time must not keep half of the names each.
     func register(_ planned: [PlannedService]) throws(CommandFailure) {
+        var created: [String] = []
         for one in planned where one.plan.action != "keep" {
-            _ = try call(one.service, "/v1/services", one.body)
+            do throws(CommandFailure) {
+                _ = try call(one.service, "/v1/services", one.body)
+            } catch {
+                for name in created.reversed() {
+                    // The failure that is told is the first one.
+                    _ = try? client.call("DELETE", DaemonClient.target(service: name))
+                }
+                throw error
+            }
+            if one.plan.action == "create" { created.append(one.name) }
         }
     }
 

@@ -84,6 +84,15 @@ enum FileManual {
         for key in serviceKeys { page.item(key.name, key.meaning) }
         page.section("[group.\"@NAME\"]")
         for key in groupKeys { page.item(key.name, key.meaning) }
+        page.section("WHAT IS ALLOWED")
+        page.plain(
+            "Commands are shown and run after a yes: once for each folder, and again when cmd, "
+                + "cwd, env, the path of env_file or dependencies outside of the file have "
+                + "changed. Without a terminal gr up refuses; gr up --yes allows what the file "
+                + "says now.")
+        page.paragraph(
+            "A name belongs to the folder that registered it. Another folder, such as a second "
+                + "worktree, needs a prefix, and ports of its own to run at the same time.")
         page.section("EXAMPLES")
         page.plain("A database that docker runs, and a service that needs it:")
         page.example([
