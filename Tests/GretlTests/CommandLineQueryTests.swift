@@ -101,8 +101,8 @@ struct CommandLineQueryTests {
     @Test func `a list can be filtered and reduced to names`() {
         #expect(gr("ls", "-q", answers: listing).output == "web\nデータ\na\\x1b[31mb\n")
         #expect(gr("ls", "-qs", "failed", answers: listing).output == "データ\n")
-        #expect(gr("ls", "@none", "-qs", "running", answers: listing).output == "")
-        let none = gr("ls", "@none", "-srunning", answers: listing, isTerminal: true)
+        #expect(gr("ls", "-qs", "backoff", answers: listing).output == "")
+        let none = gr("ls", "-sbackoff", answers: listing, isTerminal: true)
         #expect(none.output == "no such services\n")
         #expect(gr("ls", "jobs", answers: listing).code == 2)
     }

@@ -7,8 +7,16 @@ enum AddCommand {
         let name = context.invocation.arguments[0]
         let body = try specification(context)
         let client = try context.client()
-        let answer = try client.call(
-            "POST", "/v1/services", body: body, within: .seconds(30))
+        let answer: [UInt8]
+        do throws(CommandFailure) {
+            answer = try client.call("POST", "/v1/services", body: body, within: .seconds(30))
+        } catch {
+            let saysPort = context.invocation.has("port") || context.invocation.has("no-port")
+            guard !saysPort, error.message.contains("'port' is missing") else { throw error }
+            throw .usage(
+                "\(name) is new: it needs --port PORT, or --no-port for a worker",
+                hint: "such as: gr add \(ShellQuoting.quoted(name)) --port 3000 -- npm start")
+        }
         if context.isJSON {
             context.printJSON(answer)
             return .success

@@ -154,6 +154,9 @@ struct ArgumentParser {
         guard let value = attached ?? words.popFirst() else {
             throw .usage("\(shown) needs a value: \(spec.usage)")
         }
+        guard !value.isEmpty || !spec.namesPlace else {
+            throw .usage("\(shown) needs a value that is not empty: \(spec.usage)")
+        }
         guard spec.choices.isEmpty || spec.choices.contains(value) else {
             throw .usage(
                 "\(shown) cannot be '\(value)'",

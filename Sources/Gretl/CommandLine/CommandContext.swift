@@ -106,12 +106,19 @@ struct CommandContext: Sendable {
             io.writeOutput(JSONLine.compact(failure.envelope))
             return
         }
-        var text = style.paint("gr:", .bad) + " \(DisplayText.escaped(failure.message))\n"
+        var text = style.paint("gr:", .bad) + " \(shown(failure.message))\n"
         for line in failure.lines { text += "  \(DisplayText.escaped(line))\n" }
         if let hint = failure.hint, !hint.isEmpty {
-            text += style.paint("hint:", .strong) + " \(DisplayText.escaped(hint))\n"
+            text += style.paint("hint:", .strong) + " \(shown(hint))\n"
         }
         io.writeErrors(Array(text.utf8))
+    }
+
+    /// A message may repeat a word of any length.
+    private static func shown(_ text: String) -> String {
+        let most = 1_000
+        let isCut = text.utf8.count > most
+        return DisplayText.escaped(isCut ? String(text.prefix(most)) : text) + (isCut ? "…" : "")
     }
 
     /// Does `operation` for each name given and reports each failure as it comes. When the daemon

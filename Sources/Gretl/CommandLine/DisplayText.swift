@@ -3,8 +3,8 @@
 // foreign byte that moves a cursor or hides a word.
 
 enum DisplayText {
-    /// `text` with control characters, line separators and direction marks spelled out: `\n`,
-    /// `\x1b`, `\u{202e}`.
+    /// `text` with control characters, line separators, direction marks and spaces of no width
+    /// spelled out: `\n`, `\x1b`, `\u{202e}`.
     static func escaped(_ text: String) -> String {
         guard text.actsOnDisplay else { return text }
         var result = ""

@@ -40,6 +40,19 @@ enum GroupCommands {
         let warnings: [String]?
     }
 
+    /// Throws for a group that no service belongs to: an empty list would hide a slip.
+    static func check(
+        _ group: String, _ client: DaemonClient
+    ) throws(CommandFailure) {
+        let body = try client.call("GET", "/v1/groups")
+        let names = try client.decode(List.self, body).groups.map(\.name)
+        guard !names.contains(group) else { return }
+        throw CommandFailure(
+            exit: .unknownService, code: "unknown_group",
+            message: "no service belongs to the group '\(group)'",
+            hint: Suggestion.hint(for: group, among: names) ?? "run 'gr group ls' for the groups")
+    }
+
     // MARK: group ls
 
     static let list: @Sendable (CommandContext) throws(CommandFailure) -> ExitCode = {

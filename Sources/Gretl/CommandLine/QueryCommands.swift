@@ -16,6 +16,9 @@ enum QueryCommands {
         let client = try context.client()
         let query = filters.isEmpty ? "" : "?" + filters.joined(separator: "&")
         let body = try client.call("GET", "/v1/services" + query)
+        if let group, try client.decode(ServiceListAnswer.self, body).services.isEmpty {
+            try GroupCommands.check(group, client)
+        }
         if context.isJSON {
             context.printJSON(body)
             return .success

@@ -4,7 +4,7 @@ extension APIError {
     static func unknownGroup(_ name: String) -> APIError {
         APIError(
             .unknownGroup, "no service belongs to the group '\(name)'",
-            hint: "GET /v1/groups lists the groups")
+            hint: "run 'gr group ls', or GET /v1/groups, for the groups")
     }
 
     /// `path` is as in a, b, a.

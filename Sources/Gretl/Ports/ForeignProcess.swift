@@ -21,7 +21,7 @@ struct ForeignProcess {
             throw APIError(
                 .portInUse,
                 "port \(port) is held by \(words(holders)), not by pid \(wanted)",
-                hint: "look again who holds it: GET /v1/ports/\(port)")
+                hint: "look again who holds it: gr who \(port), or GET /v1/ports/\(port)")
         }
         guard let holder = holders.first, holders.count == 1 else {
             throw APIError(

@@ -71,6 +71,9 @@ package struct ServiceRoutes {
                 } else if applies {
                     try await groups.apply(toRunning: service)
                 }
+                if service.spec.port == nil, service.spec.command == nil {
+                    warnings.append("it has neither 'port' nor 'cmd': there is nothing to run")
+                }
                 return object(service, status: 201, warnings: warnings)
             }
         }

@@ -248,12 +248,13 @@ package struct ServicePatch: Sendable {
             case .null: text = nil
             default: throw wrong("env.\(key.prefix(64))", item, "a string")
             }
-            guard !key.isEmpty, !key.utf8.contains(UInt8(ascii: "=")), !key.utf8.contains(0),
+            guard !key.isEmpty,
+                !key.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F || $0 == 0x3D }),
                 text?.utf8.contains(0) != true
             else {
                 throw .invalid(
                     "'\(key.prefix(64))' cannot be a variable's name, or its value has a NUL",
-                    hint: "a name is not empty and has no '='")
+                    hint: "a name is not empty and has neither '=' nor control characters")
             }
             variables.updateValue(text, forKey: key)
         }

@@ -76,6 +76,8 @@ private struct AttachSession {
     private enum End {
         case detached
         case programEnded
+        /// What was piped in is typed, and nothing comes any more.
+        case inputOver
         case outputFailed
         case signal(Int32)
     }
@@ -89,6 +91,9 @@ private struct AttachSession {
     private var typed: [UInt8] = []
     private var isInputOver = false
 
+    /// How long nothing comes behind the end of piped input until that was all, in milliseconds:
+    /// a script must not wait for ever for what nobody can ask for any more.
+    private static let lastPatience: Int32 = 2_000
     /// Input is not read beyond that.
     private static let typedMost = 64 << 10
 
@@ -115,6 +120,7 @@ private struct AttachSession {
         switch end {
         case .detached: remark("detached; gr attach \(name) comes back")
         case .programEnded: remark("\(name) has ended")
+        case .inputOver: remark("the input is over; \(name) goes on: gr logs -f \(name)")
         case .outputFailed:
             if signals.next() == HeldSignals.brokenPipe { Terminal.end(by: HeldSignals.brokenPipe) }
         case .signal(let number): Terminal.end(by: number)
@@ -133,9 +139,11 @@ private struct AttachSession {
         if isOver() { return .programEnded }
         while true {
             let input = isInputOver || typed.count > Self.typedMost ? -1 : Terminal.input
+            let isLast = isInputOver && terminal == nil && typed.isEmpty
             let ready = Terminal.waitReadable(
                 [input, stream.descriptor, signals.descriptor],
-                milliseconds: typed.isEmpty ? -1 : 20, holdsOn: true)
+                milliseconds: isLast ? Self.lastPatience : typed.isEmpty ? -1 : 20, holdsOn: true)
+            if isLast, !ready.contains(true) { return .inputOver }
             if ready[2] {
                 switch signals.next() {
                 case nil: break

@@ -31,6 +31,8 @@ struct OptionSpec: Sendable {
     var repeats = false
     /// The only values allowed; empty when any is.
     var choices: [String] = []
+    /// An empty value stands for an unset variable, and would mean another daemon, folder or file.
+    var namesPlace: Bool { ["home", "address", "cwd", "file", "log-file"].contains(name) }
 
     /// As in a help text: `-q, --quiet`, `--port PORT`.
     var usage: String {

@@ -27,7 +27,7 @@ extension CommandTable {
                 summary: "the newest N lines; default 100, at most 10000"),
             OptionSpec(
                 name: "since", value: "WHEN",
-                summary: "only later lines: 90s, 10m, 2h30m, 1d ago, or a time in RFC 3339"),
+                summary: "only lines of the last 90s, 10m, 2h30m, 1d, or since an RFC 3339 time"),
             OptionSpec(
                 name: "grep", value: "TEXT", summary: "only lines with this text, no pattern"),
             OptionSpec(name: "ignore-case", short: "i", summary: "with --grep: a is A"),
