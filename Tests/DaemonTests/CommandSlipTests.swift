@@ -1,6 +1,7 @@
 // What people and scripts get wrong on the command line: each slip is named with the next step, and
 // none reaches another daemon, hangs or passes for an empty result.
 
+import Glibc
 import TestSupport
 import Testing
 
@@ -94,5 +95,21 @@ struct CommandSlipTests {
         #expect(run.output.contains("got one"), "\(run.output)")
         #expect(run.errors == "gr: the input is over; repl goes on: gr logs -f repl\n")
         #expect(try fixture.service("repl")["status"] == .string("running"))
+    }
+
+    @Test("a daemon that hangs keeps nobody waiting, and what ends it is said")
+    func hungDaemon() throws {
+        try fixture.start("web")
+        let daemon = fixture.daemon.pid
+        _ = kill(daemon, SIGSTOP)
+        defer { _ = kill(daemon, SIGCONT) }
+        let waiting = try [["stop", "web"], ["start", "web", "-t", "1s"], ["rm", "web"]].map {
+            try fixture.daemon.gr($0)
+        }
+        for run in waiting {
+            #expect(run.end() == 3)
+            #expect(run.errors.contains("did not answer in time; it may still do what it was told"))
+            #expect(run.errors.contains("\nhint: if it hangs: gr daemon stop"))
+        }
     }
 }

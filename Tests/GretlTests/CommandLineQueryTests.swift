@@ -39,7 +39,7 @@ struct CommandLineQueryTests {
         "GET /v1/services?group=%40jobs": #"200 {"services":[\#(web)]}"#,
         "GET /v1/services?status=failed":
             #"200 {"services": [ {"name":"データ","status":"failed"} ]}"#,
-        "GET /v1/services?group=%40none&status=running": #"200 {"services":[]}"#,
+        "GET /v1/services?status=backoff": #"200 {"services":[]}"#,
     ]
 
     @Test func `a list into a pipe is aligned and plain`() {

@@ -29,10 +29,25 @@ struct DaemonClient: Sendable {
         if body != nil { call.headers.append((name: "Content-Type", value: "application/json")) }
         call.body = body
         call.answerTimeout = timeout
+        if timeout > Self.plainPatience { call.isServerThere = isAlive }
         let answer = try reach(call) { (call) throws(BlockingCall.Failure) in try call.perform() }
         if let server = answer.server { noteServer(server) }
         guard (200..<300).contains(answer.status) else { throw failure(answer) }
         return answer.body
+    }
+
+    /// Whoever waits longer than that looks now and then whether the daemon is still there.
+    private static let plainPatience = Duration.seconds(10)
+
+    /// Whether the daemon answers anything at all.
+    private func isAlive() -> Bool {
+        var probe = self
+        probe.start = nil
+        probe.noteServer = { _ in }
+        do throws(CommandFailure) {
+            _ = try probe.call("GET", "/health", within: .seconds(5))
+            return true
+        } catch { return error.body != nil }
     }
 
     /// Sends a request whose answer goes on: a stream of events, or a terminal.
@@ -90,7 +105,7 @@ struct DaemonClient: Sendable {
         if let socket = place.socket {
             call.socketPath = socket
             do throws(BlockingCall.Failure) { return .success(try operation(call)) } catch {
-                guard case .unreachable = error else { throw failure(error, at: socket) }
+                guard case .unreachable = error else { throw failure(error, of: call, at: socket) }
             }
             call.socketPath = nil
         }
@@ -103,7 +118,7 @@ struct DaemonClient: Sendable {
         call.host = address.host
         call.port = address.port
         do throws(BlockingCall.Failure) { return .success(try operation(call)) } catch {
-            let failure = failure(error, at: address.url)
+            let failure = failure(error, of: call, at: address.url)
             guard case .unreachable(let error) = error, error.isRefusal else { throw failure }
             return .failure(failure)
         }
@@ -185,7 +200,9 @@ struct DaemonClient: Sendable {
         unreachable("no daemon answers at \(door): \(reason)", "start it with: gr daemon start")
     }
 
-    private func failure(_ failure: BlockingCall.Failure, at door: String) -> CommandFailure {
+    private func failure(
+        _ failure: BlockingCall.Failure, of call: BlockingCall, at door: String
+    ) -> CommandFailure {
         switch failure {
         case .unreachable(let error): return nobody(at: door, SystemError.text(error.code))
         case .closedEarly:
@@ -204,9 +221,11 @@ struct DaemonClient: Sendable {
                 message: "the token holds a byte that cannot be sent",
                 hint: "see GR_AUTH_TOKEN and auth.token")
         case .timedOut:
+            let isQuestion = call.method == "GET"
             return unreachable(
-                "the daemon at \(door) did not answer in time",
-                "it may be stopped or very busy; see its log")
+                "the daemon at \(door) did not answer in time"
+                    + (isQuestion ? "" : "; it may still do what it was told"),
+                "if it hangs: gr daemon stop; its services go on")
         case .foreignServer(let uid):
             return CommandFailure(
                 exit: .notAllowed, code: "foreign_server",

@@ -31,6 +31,9 @@ package struct BlockingCall: Sendable {
     package var ownersOnly = false
     /// From the connection to the last byte of the answer.
     package var answerTimeout = Duration.seconds(10)
+    /// Asked in each silence of some seconds before the answer: false ends the wait. An answer can
+    /// take as long as what was asked for, and a server that hangs looks the same from here.
+    package var isServerThere: (@Sendable () -> Bool)?
 
     package init(host: String, port: UInt16, method: String, target: String) {
         self.host = host
@@ -88,8 +91,26 @@ package struct BlockingCall: Sendable {
         var reader = AnswerReader(isHead: method == "HEAD")
         var chunk = [UInt8](repeating: 0, count: Self.chunkBytes)
         while true {
-            let count = try Self.receive(&chunk, from: socket.number, until: deadline)
+            let count = try receive(&chunk, from: socket.number, until: deadline)
             if let answer = try reader.take(chunk[..<count]) { return answer }
+        }
+    }
+
+    private static let silenceMost = Duration.seconds(5)
+
+    private func receive(
+        _ chunk: inout [UInt8], from number: Int32, until deadline: Instant
+    ) throws(Failure) -> Int {
+        guard let isServerThere else {
+            return try Self.receive(&chunk, from: number, until: deadline)
+        }
+        while true {
+            let soon = min(deadline, SystemTime.shared.now() + Self.silenceMost)
+            do throws(Failure) {
+                return try Self.receive(&chunk, from: number, until: soon)
+            } catch {
+                guard error == .timedOut, soon < deadline, isServerThere() else { throw error }
+            }
         }
     }
 

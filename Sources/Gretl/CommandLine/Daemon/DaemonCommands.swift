@@ -40,10 +40,15 @@ enum DaemonCommands {
         var stopped: Int32?
         switch outcome {
         case .goesOn(let pid):
+            let isAnswering = try DaemonFacts(context).isAnswering
             throw CommandFailure(
                 exit: .failure, code: "daemon_goes_on",
-                message: "the daemon (pid \(pid)) was told to end and still finishes its answers",
-                hint: "ask again: gr daemon status")
+                message: "the daemon (pid \(pid)) was told to end and "
+                    + (isAnswering ? "still finishes its answers" : "does not react"),
+                hint: isAnswering
+                    ? "ask again: gr daemon status"
+                    : "end it: kill -9 \(pid); its services go on, the next daemon takes them back"
+            )
         case .isNoDaemon(let pid):
             throw CommandFailure(
                 exit: .failure, code: "no_daemon",
