@@ -315,6 +315,10 @@ import Testing
         #expect(try ask("start").status == 502)
         #expect(try ask("stop").status == 200)
         #expect(listener.wait { $0.frames.contains { $0.type == "group.stopped" } })
+        // Nothing ran any more, and nothing happened.
+        #expect(try ask("stop").status == 200)
+        try worker("last")
+        #expect(listener.waits(for: "service.registered", "last"))
         let told = listener.frames.filter { $0.type.hasPrefix("group.") }
         #expect(told.map(\.type) == ["group.started", "group.failed", "group.stopped"])
         #expect(told.map { $0.name } == ["@g", "@g", "@g"])

@@ -239,6 +239,7 @@ package final class Groups {
             run = running
         } else {
             run = try makeStop(of: members, "'\(group)'", grace: grace)
+            let isChange = members.contains { !$0.machine.isIdle } || starts[group] != nil
             stops[group] = run
             starts.removeValue(forKey: group)?.cancel()
             for member in members { stopRequested(member) }
@@ -246,6 +247,7 @@ package final class Groups {
             spawn { [self] in
                 await run.wait()
                 stops[group] = nil
+                guard isChange else { return }
                 let names = members.prefix(Groups.namesInEvent).map(\.name)
                 supervisor.events?.publish(.groupStopped(name: group, services: names))
             }
