@@ -40,6 +40,17 @@ import Testing
         #expect(try register("d", "\(logs)/c.log.1").status == 400)
     }
 
+    @Test func aRefusalNamesTheFolderThatIsMeant() throws {
+        let home = fixture.daemon.home
+        let inside = try fixture.daemon.ask(
+            "POST", "/v1/services",
+            "{\"name\":\"x\",\"port\":null,\"cwd\":\"\(home)\",\"logFile\":\"\(home)/x.log\"}")
+        #expect(inside.status == 400)
+        #expect(inside.message.contains("the daemon's own folder"), "\(inside.message)")
+        #expect(!inside.message.contains("outside"), "\(inside.message)")
+        #expect(try register("a", "/usr/x.log").message.contains("outside of"))
+    }
+
     @Test func aFileThatIsNoLogIsNeitherTakenNorRemoved() throws {
         let source = work.file("main.py")
         TemporaryFolder.write("print(1)\n", to: source)

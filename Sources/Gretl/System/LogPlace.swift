@@ -34,6 +34,10 @@ package struct LogPlace: Sendable {
         let isInside =
             directory.flatMap(LogPlace.resolve).map { LogPlace.contains($0, folder) } ?? false
         guard isLog || (isInside && !isOurs) else {
+            guard !isOurs else {
+                return "it leads to \(folder), the daemon's own folder, where only logs may be, in "
+                    + "\(home)/logs"
+            }
             let name = directory ?? "'cwd'"
             return "it leads to \(folder), which is outside of \(name)"
         }
