@@ -64,6 +64,36 @@ import Testing
         #expect(try daemon.ask("GET", "/v1/services/a").status == 404)
     }
 
+    @Test(.enabled(if: isRoot, "mounting needs root"))
+    func aDaemonComesUpOnAFullDiskAndLeavesNoOldAddress() throws {
+        let fixture = try ServiceFixture()
+        let daemon = fixture.daemon
+        daemon.stop()
+        let disk = try #require(SmallDisk(kilobytes: 2_048))
+        let bound = unsafe mount(disk.path, daemon.home, nil, UInt(MS_BIND), nil)
+        try #require(bound == 0, "the disk cannot be bound: errno \(errno)")
+        defer {
+            daemon.kill()
+            // Detached: monitors may still have files open.
+            _ = unsafe umount2(daemon.home, Int32(MNT_DETACH))
+        }
+        try daemon.restart()
+        try fixture.register("a", command: "exec sleep 300")
+        #expect(try fixture.start("a").status == 200)
+        daemon.kill()
+        let old = TextFile.read(daemon.file("address"))
+        fill(daemon.file("filler"))
+        try daemon.restart()
+        #expect(try fixture.service("a")["status"] == .string("running"))
+        #expect(try daemon.ask("DELETE", "/v1/services/a").status == 507)
+        let address = TextFile.read(daemon.file("address"))
+        #expect(address == nil || address != old, "an address where nobody listens")
+        let list = try daemon.gr(["ls", "-q"])
+        #expect(list.end() == 0 && list.output == "a\n", "\(list.errors)")
+        _ = unsafe unlink(daemon.file("filler"))
+        #expect(try fixture.stop("a").status == 200)
+    }
+
     // MARK: Home folder
 
     @Test func aReadableHomeFolderIsClosedAtTheStart() throws {

@@ -213,13 +213,23 @@ package final class Daemon {
         registry.daemonPorts = Set((addresses + [client].compactMap { $0 }).map { Int($0.port) })
         let urls = addresses.map { "http://\($0.description)" }
         supervisor.environment.daemonURL = urls.first ?? ""
-        do throws(FileError) { try home.writeAddress(urls) } catch {
-            throw StartFailure(message: error.description)
-        }
+        try leaveAddress(urls)
         reactor.forgetLongestTurn()
         reactor.measuresCPU = Terminal.environment()["GR_MEASURE_TURNS"] == "1"
         for url in urls + [home.socketPath] { ProcessFacts.printLine("listening on \(url)") }
         if let client { ProcessFacts.printLine("listening on http://\(client) (sdk_port)") }
+    }
+
+    /// For those who do not know the socket. A full disk must not keep the daemon from taking back
+    /// what runs; then there is no address, and above all not that of an earlier daemon.
+    private func leaveAddress(_ urls: [String]) throws(StartFailure) {
+        do throws(FileError) { try home.writeAddress(urls) } catch {
+            let reason = error.description
+            do throws(FileError) { try home.removeAddress() } catch {
+                throw StartFailure(message: reason)
+            }
+            Log.shared.warning("the address is not in the home folder", ["reason": reason])
+        }
     }
 
     /// The socket in the home folder: the same routes behind the same gate, for `gr`.
