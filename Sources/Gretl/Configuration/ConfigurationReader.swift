@@ -117,6 +117,9 @@ struct ConfigurationReader {
         bindPlace = node
     }
 
+    /// Listened on, and never called.
+    private static let everyAddress: Set<String> = ["0.0.0.0", "::", "[::]"]
+
     private mutating func readHosts(_ key: String, _ node: TOMLNode) {
         for item in list(key, node) ?? [] {
             guard let text = string(key, item) else { continue }
@@ -127,6 +130,12 @@ struct ConfigurationReader {
                 value.port == nil, !host.hasSuffix(":"), !host.contains("%")
             else {
                 add(item, "\(key) must be host names without scheme and port, as in box.example")
+                continue
+            }
+            guard !host.contains("*"), !Self.everyAddress.contains(host) else {
+                add(
+                    item, "\(key) must be names or addresses of this machine, not * and not 0.0.0.0"
+                )
                 continue
             }
             configuration.hosts.append(host)
