@@ -25,6 +25,30 @@ import Testing
         }
     }
 
+    @Test func theListIsNarrowedByWhatThereIs() throws {
+        let body = #"{"name":"a","port":7001,"group":"@x"}"#
+        #expect(try daemon.ask("POST", "/v1/services", body).status == 201)
+        for (query, count) in [
+            ("group=@x", 1), ("group=x", 1), ("group=@y", 0), ("status=stopped", 1),
+            ("status=failed", 0), ("status=stopped&group=x", 1),
+        ] {
+            let answer = try daemon.ask("GET", "/v1/services?\(query)")
+            #expect(answer.json["services"].items.count == count, "\(query)")
+        }
+        for query in ["status=bogus", "status=", "status=Running"] {
+            let answer = try daemon.ask("GET", "/v1/services?\(query)")
+            #expect(answer.status == 400 && answer.hint.contains("backoff"), "\(query)")
+        }
+    }
+
+    @Test func tooManyNamesAreCounted() throws {
+        let names = (0..<257).map { "\"d\($0)\"" }.joined(separator: ",")
+        let body = "{\"name\":\"a\",\"port\":null,\"dependsOn\":[\(names)]}"
+        let answer = try daemon.ask("POST", "/v1/services", body)
+        #expect(answer.status == 400)
+        #expect(answer.message == "the field 'dependsOn' has 257 names, and 256 is the most")
+    }
+
     @Test func aNameHasRules() throws {
         func named(_ name: String) -> String { "{\"name\":\(name),\"port\":7000}" }
         let long = String(repeating: "n", count: 128)
@@ -201,6 +225,10 @@ import Testing
             ("application/json", [201]), ("APPLICATION/JSON", [201]),
             ("application/json; charset=utf-8", [201]),
             ("application/json;charset=\"UTF-8\"", [201]),
+            ("application/json; charset=UTF-8", [201]),
+            ("application/json;CHARSET=\"utf-8\"", [201]),
+            ("application/json; charset=utf-16", [415]),
+            ("application/json; a=b; charset=latin1", [415]),
             ("application/json ; a=b", [201]), ("text/plain", [415]), ("", [415, 400]),
             ("text/plain;application/json", [415]), ("application/x-www-form-urlencoded", [415]),
             ("multipart/form-data; boundary=a", [415]), ("application/jsonx", [415]),

@@ -13,7 +13,7 @@ extension Gate {
         }
         guard hasJSONType(exchange) else {
             return APIError(
-                .unsupportedMediaType, "a body has to be JSON",
+                .unsupportedMediaType, "a body has to be JSON in UTF-8",
                 hint: "send 'Content-Type: application/json'")
         }
         guard !hasContentCoding(exchange) else {
@@ -47,9 +47,16 @@ extension Gate {
     func hasJSONType(_ exchange: Exchange) -> Bool {
         guard exchange.count(of: .contentType) == 1, let text = exchange.text(of: .contentType)
         else { return false }
-        var type = text.split(separator: ";", maxSplits: 1, omittingEmptySubsequences: false)[0]
+        let parts = text.split(separator: ";", omittingEmptySubsequences: false)
+        var type = parts[0]
         // Blanks before ";" mean nothing (RFC 9110 8.3.1); inside they make another type.
         while type.last == " " || type.last == "\t" { type.removeLast() }
-        return type.lowercased() == "application/json"
+        return type.lowercased() == "application/json" && parts.dropFirst().allSatisfy(isReadable)
+    }
+
+    /// Whether a parameter of a type lets the body be UTF-8, the only JSON there is (RFC 8259 8.1).
+    private func isReadable(_ parameter: Substring) -> Bool {
+        let words = parameter.lowercased().filter { ![" ", "\t", "\""].contains($0) }
+        return !words.hasPrefix("charset=") || words == "charset=utf-8"
     }
 }

@@ -14,8 +14,14 @@ package struct ServiceRoutes {
     let background: BackgroundThread
 
     func list(_ exchange: Exchange) {
-        let group = exchange.query("group")
+        let group = exchange.query("group").map(Groups.name)
         let status = exchange.query("status")
+        if let status, !ServiceMachine.statuses.contains(status) {
+            let error = APIError.invalid(
+                "there is no status '\(status)'",
+                hint: "it is one of \(ServiceMachine.statuses.joined(separator: ", "))")
+            return exchange.reply(error.response)
+        }
         exchange.reply {
             await statistics.refresh(registry.all)
             var json = JSONText(capacity: 512 * (registry.count + 1))

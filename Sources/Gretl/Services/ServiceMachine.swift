@@ -182,6 +182,11 @@ package struct ServiceMachine: Hashable, Sendable {
     /// Whether nothing runs and nothing is going to by itself.
     package var isIdle: Bool { state == .stopped || state == .failed }
 
+    /// All words of `status`.
+    package static let statuses = [
+        "stopped", "starting", "running", "stopping", "backoff", "armed", "failed",
+    ]
+
     /// The word of the API.
     package var status: String {
         switch state {

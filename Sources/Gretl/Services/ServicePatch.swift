@@ -266,8 +266,13 @@ package struct ServicePatch: Sendable {
     ) throws(APIError) -> Field<[String]> {
         guard let value else { return .absent }
         if value == .null { return .null }
-        guard case .array(let items) = value, items.count <= 256 else {
+        guard case .array(let items) = value else {
             throw wrong(field, value, "an array of at most 256 names")
+        }
+        guard items.count <= 256 else {
+            throw .invalid(
+                "the field '\(field)' has \(items.count) names, and 256 is the most",
+                hint: "depend on one that depends on the others")
         }
         var names: [String] = []
         for item in items {
