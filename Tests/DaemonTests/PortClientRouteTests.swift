@@ -82,6 +82,10 @@ import Testing
         let third = try add(",\"name\":\"\",\"cmd\":\"\",\"group\":\"\",\"cwd\":\"\"")
         #expect(third.status == 201, "\(third.text)")
         #expect(try fixture.service("mine")["cmd"] == .string("false"), "nothing is nothing")
+        let null = try add(",\"name\":null,\"cmd\":null,\"group\":null,\"cwd\":null")
+        #expect(null.status == 201, "\(null.text)")
+        #expect(null.json["group"] == .string("jobs"))
+        #expect(try fixture.service("mine")["cmd"] == .string("false"), "nothing is nothing")
         #expect(try add(",\"group\":\"@data\"").json["group"] == .string("data"))
     }
 

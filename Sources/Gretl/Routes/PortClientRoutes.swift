@@ -124,15 +124,15 @@ package struct PortClientRoutes {
     private func patch(
         _ sent: [String: JSONValue]
     ) throws(APIError) -> (patch: ServicePatch, port: Int) {
-        // The client sends what it was given, and "" when that was nothing.
-        var fields = sent.filter { $0.value != .string("") }
+        // The client sends what it was given, and "" when that was nothing; others send null.
+        var fields = sent.filter { $0.value != .string("") && $0.value != .null }
         guard case .integer(let number)? = fields["port"], (1...65_535).contains(number) else {
             throw .invalid(
                 "the field 'port' is missing or no port", hint: "a port is a number from 1 to 65535"
             )
         }
         let port = Int(number)
-        if fields["name"] == nil || fields["name"] == .null {
+        if fields["name"] == nil {
             fields["name"] = .string((try? find(port))?.name ?? "port-\(port)")
         }
         if case .string(let group) = fields["group"] {
