@@ -11,8 +11,10 @@ extension CrashTests {
         private func stubbornDaemon() throws -> (CrashDaemon, Int32) {
             let daemon = CrashDaemon()
             try daemon.start()
-            try daemon.register("stubborn", "trap '' TERM; exec sleep 1000")
-            return (daemon, try daemon.startService("stubborn"))
+            try daemon.register("stubborn", "trap '' TERM; echo on; exec sleep 1000")
+            let pid = try daemon.startService("stubborn")
+            #expect(eventually { TextFile.read(daemon.log("stubborn")) == "on\n" })
+            return (daemon, pid)
         }
 
         private func ask(_ daemon: CrashDaemon, _ target: String) -> (Worker, Outcome<APIAnswer>) {
