@@ -93,6 +93,12 @@ struct UpTerminalTests {
             try fixture.gr("down"), 0,
             "web stopped\ndb left alone: somebody else runs it\ncache stopped\n")
         check(try fixture.gr("down", "-q"), 0, "")
+        check(
+            try fixture.gr("down", "--rm"), 0,
+            "web removed\ndb removed; somebody else still runs it\ncache removed\n")
+        check(
+            try fixture.gr("down"), 0,
+            "nothing is registered from \(fixture.folder.file("repo"))\n")
     }
 
     @Test func `under --json stand the bodies of the API`() throws {

@@ -56,8 +56,12 @@ enum DownCommand {
         let many = try client.decode(ManyAnswer.self, answer)
         for result in many.results {
             let word =
-                result.outcome == "external"
-                ? "left alone: somebody else runs it" : isForgotten ? "removed" : result.outcome
+                switch (result.outcome, isForgotten) {
+                case ("external", false): "left alone: somebody else runs it"
+                case ("external", true): "removed; somebody else still runs it"
+                case (_, true): "removed"
+                case (let outcome, false): outcome
+                }
             context.say("\(DisplayText.escaped(result.name)) \(DisplayText.escaped(word))")
         }
         for warning in many.warnings ?? [] { context.warn("warning: \(warning)") }

@@ -28,7 +28,8 @@ struct LoadedProject: Sendable {
             throw CommandFailure(
                 exit: .failure, code: "no_project",
                 message: "there is no gr.toml here, above, or in your home folder",
-                hint: "write one (gr help up shows how), or name it with --file")
+                hint: "write one (man gr.toml, or docs/gr-toml.md, says how), or name it with "
+                    + "--file")
         }
         do throws(FileError) {
             return try ProjectFile.read(path, limit: Project.bytesMost, isNamed: named != nil)

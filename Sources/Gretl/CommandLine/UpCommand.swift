@@ -17,7 +17,7 @@ struct UpCommand {
         guard !loaded.project.services.isEmpty else {
             throw CommandFailure(
                 exit: .failure, code: "no_services", message: "\(loaded.file) has no services",
-                hint: "describe one: [service.web], then port and cmd; see: gr help up")
+                hint: "describe one: [service.web], then port and cmd; see: man gr.toml")
         }
         let up = UpCommand(context: context, loaded: loaded, client: try context.client())
         return try up.perform()

@@ -93,7 +93,8 @@ struct UpReport {
         case "port_in_use":
             let port = now[name]?.port.map { "who \($0)" } ?? "ports"
             line += "; who: gr \(port)"
-        case "ready_timeout": line += "; its output: gr logs \(ShellQuoting.quoted(name))"
+        case "ready_timeout" where now[name]?.cmd != nil:
+            line += "; its output: gr logs \(ShellQuoting.quoted(name))"
         default: break
         }
         let spec = planned.first { $0.name == name }?.service.spec

@@ -1,0 +1,84 @@
+// Files that mean harm, and gr up in their folder: they get at no name, file or terminal of others.
+
+import Glibc
+import TestSupport
+import Testing
+
+struct UpHarmTests {
+    @Test func `a hostile file gets nowhere`() throws {
+        let fixture = try UpFixture()
+        try fixture.services.register("mine", command: "exec sleep 600")
+        TemporaryFolder.write("", to: fixture.folder.file("precious"))
+        let service = "[service.evil]\nport = false\ncmd = \"touch done\"\n"
+        let outside = fixture.folder.path
+        _ = unsafe symlink(outside, fixture.folder.file("repo/out"))
+        let files: [(text: String, exit: Int32)] = [
+            // Names of others, and their folders.
+            ("[service.mine]\nport = false\ncmd = \"touch done\"\n", 5),
+            (service + "[service.mine]\nport = false\n", 5),
+            ("root = \"\(outside)\"\n" + service, 1), ("root = \"..\"\n" + service, 1),
+            // Files of the user.
+            (service + "log_file = \"../precious\"\n", 1),
+            (service + "log_file = \"\(outside)/precious\"\n", 1),
+            (service + "log_file = \"out/precious\"\n", 1),
+            (service + "log_file = \"\(fixture.daemon.home)/state.db\"\n", 1),
+            ("env_file = \"/dev/zero\"\n" + service, 1),
+            ("env_file = \"\(fixture.daemon.home)/state.db\"\n" + service, 1),
+            // The terminal.
+            ("[service.\"e\\u001b[2Jvil\"]\nport = false\ncmd = \"touch done\"\n", 1),
+            ("[service.evil]\nport = false\ncmd = \"touch done\\u001b[2J\\rharmless\"\n", 7),
+            (service + "description = \"\u{1B}]0;x\u{07}\"\n", 1),
+            (service + "\u{9B}2J = 1\n", 1), (service + "env = { \"\\u001b[2J\" = \"x\" }\n", 1),
+            ("project = \"\\u001b[2J\"\n" + service, 1), ("prefix = \"\\u001b[2J\"\n" + service, 1),
+            ("[service.evil]\nport = false\ncmd = \"touch done \u{202E}; # x\"\n", 7),
+            // The network, and what the programs of others are told.
+            (service + "ready = \"http://evil.example/\"\n", 1),
+            (service + "ready = \"http://127.0.0.1@evil.example/\"\n", 1),
+            (service + "restart_with = [\"mine\"]\n", 1),
+            (service + "depends_on = [\"mine\"]\n", 7),
+            // Size, depth and nonsense.
+            (service + "env = " + String(repeating: "{ a = ", count: 5_000), 1),
+            ((0..<3_000).map { "[service.s\($0)]\nport = false\n" }.joined(), 1),
+            ("[service.evil]\nport = 99999999999999999999\n", 1), (service + service, 1),
+            (service + String(repeating: "# 10 MB\n", count: 1_310_720), 1),
+            (service + "a" + String(repeating: ".a", count: 500_000) + " = 1\n", 1),
+            (service + "x = " + String(repeating: "[", count: 500_000), 1), ("[=", 1),
+            ("\u{0}", 1), (String(repeating: "\u{FEFF}", count: 1_000), 1),
+        ]
+        for (text, exit) in files {
+            fixture.write(text)
+            let isAllowed = exit != 7
+            let run = isAllowed ? try fixture.gr("up", "--yes") : try fixture.gr("up")
+            #expect(run.exit == exit, "\(text.prefix(80)): \(run.errors.prefix(500))")
+            let isPlain = (run.output + run.errors).unicodeScalars.allSatisfy {
+                $0 == "\n" || ($0.value >= 0x20 && !(0x7F...0x9F).contains($0.value))
+            }
+            #expect(isPlain, "\(run.errors.debugDescription)")
+            #expect(run.errors.utf8.count < 20_000)
+            #expect(try fixture.registered() == ["mine"], "\(text.prefix(80))")
+        }
+        // As a pipe nobody writes to, and as a folder.
+        _ = unsafe unlink(fixture.folder.file("repo/gr.toml"))
+        _ = unsafe mkfifo(fixture.folder.file("repo/gr.toml"), 0o600)
+        #expect(try fixture.gr("up", "--yes").exit == 1)
+        _ = unsafe unlink(fixture.folder.file("repo/gr.toml"))
+        _ = unsafe mkdir(fixture.folder.file("repo/gr.toml"), 0o700)
+        #expect(try fixture.gr("up", "--yes").exit == 1)
+        #expect(try fixture.registered() == ["mine"])
+        #expect(TextFile.read(fixture.folder.file("precious")) == "")
+        #expect(TextFile.read(fixture.folder.file("repo/done")) == nil)
+        #expect(fixture.daemon.isAlive)
+    }
+
+    @Test func `a file of another user in a folder above is not taken`() throws {
+        // Only root can give files away.
+        guard geteuid() == 0 else { return }
+        let fixture = try UpFixture()
+        fixture.write("[service.evil]\nport = false\ncmd = \"touch done\"\n", in: "up")
+        _ = unsafe mkdir(fixture.folder.file("up/below"), 0o700)
+        try #require(unsafe chown(fixture.folder.file("up/gr.toml"), 65_534, 65_534) == 0)
+        let run = try fixture.gr("up", "--yes", in: "up/below")
+        #expect(run.exit == 1 && run.errors.contains("belongs to another user (uid 65534)"))
+        #expect(try fixture.registered() == [])
+    }
+}
