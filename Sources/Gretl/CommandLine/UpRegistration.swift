@@ -100,10 +100,24 @@ struct UpRegistration {
             exit: .conflict, code: "name_taken",
             message: lines.count == 1
                 ? "a name of \(folder) is taken" : "\(lines.count) names of \(folder) are taken",
-            hint: "put a prefix before the names here (prefix = \"wip-\" in gr.toml, or gr up "
-                + "--prefix wip-), or remove the others with gr rm; nothing was changed")
+            hint: "put a prefix before the names here (prefix = \"\(suggestion)\" in gr.toml, or "
+                + "gr up --prefix \(suggestion)), or remove the others with gr rm; nothing was "
+                + "changed")
         failure.lines = Array(lines.prefix(50))
         throw failure
+    }
+
+    /// A prefix of the folder's name, which is that of a branch where worktrees are made for one.
+    private var suggestion: String {
+        let name = loaded.project.folder.split(separator: "/").last ?? ""
+        let isUsable =
+            (1...24).contains(name.utf8.count) && name.utf8.first != UInt8(ascii: "-")
+            && name.utf8.allSatisfy { byte in
+                UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
+                    || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+                    || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+            }
+        return isUsable ? "\(name)-" : "wip-"
     }
 
     // MARK: Body
