@@ -43,6 +43,16 @@ import Testing
         }
     }
 
+    @Test func whomNobodyCanFindAnyMoreEndsBehindItsProgram() throws {
+        try withMonitor { monitor in
+            let program = try monitor.start("sleep 1; exit 3")
+            monitor.hangUp()
+            TemporaryFolder.remove(monitor.folder)
+            #expect(!waitReadable(monitor.pidfd, 300) || !ProcessTable.isAlive(program))
+            #expect(monitor.exitCode() == 0)
+        }
+    }
+
     @Test func aStopGoesOnWithoutTheDaemonThatAskedForIt() throws {
         try withMonitor { monitor in
             try monitor.start("trap '' TERM; echo up; while :; do sleep 1; done")

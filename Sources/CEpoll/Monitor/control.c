@@ -54,6 +54,17 @@ static void end_control(struct monitor *monitor) {
         collected(monitor);
 }
 
+int control_waits(const struct monitor *monitor) {
+    const struct program *program = &monitor->program;
+    return monitor->control < 0 && monitor->empty && (program->pid == 0 || program->ended);
+}
+
+void control_look(struct monitor *monitor) {
+    struct stat run;
+    if (control_waits(monitor) && fstat(RUN_DIRECTORY, &run) == 0 && run.st_nlink == 0)
+        collected(monitor);
+}
+
 void control_say(struct monitor *monitor, unsigned what) {
     monitor->to_say |= what;
     for (unsigned bit = SAY_HELLO; bit <= SAY_PONG && monitor->control >= 0; bit <<= 1) {

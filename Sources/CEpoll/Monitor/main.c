@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_READS = 4, MOST_REAPED = 1024 };
+enum { MOST_READS = 4, MOST_REAPED = 1024, MOST_WAIT_MS = 60000 };
 
 static int64_t clock_ms(clockid_t clock) {
     struct timespec now = {0};
@@ -116,9 +116,9 @@ static int timeout(const struct monitor *monitor) {
     if (monitor->program.adopted && !monitor->empty)
         next = earlier(next, monitor->program.look_at);
     if (next == 0)
-        return -1;
+        return control_waits(monitor) ? MOST_WAIT_MS : -1;
     int64_t left = next - monotonic_ms();
-    return left < 0 ? 0 : left > 60000 ? 60000 : (int)left + 1;
+    return left < 0 ? 0 : left > MOST_WAIT_MS ? MOST_WAIT_MS : (int)left + 1;
 }
 
 static void take_output(struct monitor *monitor) {
@@ -218,6 +218,7 @@ static void turn(struct monitor *monitor) {
     if (monitor->log.flush_at != 0 && monotonic_ms() >= monitor->log.flush_at)
         log_flush(&monitor->log);
     tree_tick(monitor);
+    control_look(monitor);
 }
 
 // ---- start ------------------------------------------------------------------------------------

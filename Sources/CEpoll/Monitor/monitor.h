@@ -195,6 +195,10 @@ void tree_ended(struct monitor *monitor);
 int control_listen(struct monitor *monitor);
 /// The other side has closed, whatever it left to be read.
 int control_is_gone(const struct monitor *monitor);
+/// Nothing runs, and the next daemon is waited for.
+int control_waits(const struct monitor *monitor);
+/// Ends the monitor when that wait is in vain: with the daemon's folder the way to find it is gone.
+void control_look(struct monitor *monitor);
 void control_accept(struct monitor *monitor);
 void control_read(struct monitor *monitor);
 /// Notes what is to be said and says as much of it as the socket takes now.
