@@ -43,6 +43,9 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
         code == EADDRNOTAVAIL || code == EAFNOSUPPORT
     }
 
+    /// The kernel refused it to this user.
+    package static func isRefusalOfRights(_ code: Int32) -> Bool { code == EACCES || code == EPERM }
+
     /// Nobody listens there.
     package var isRefusal: Bool {
         code == ECONNREFUSED || code == ENOENT || code == ENOTDIR || code == ENOTSOCK

@@ -138,6 +138,7 @@ import Testing
         let folder = try fixture.start("cwd")
         #expect(folder.status == 400)
         #expect(folder.message.contains("/no/such/folder"))
+        #expect(folder.hint == "make that directory, or change 'cwd' of the service")
         try fixture.register("file", port: port, more: #""cwd":"/etc/hostname""#)
         #expect(try fixture.start("file").status == 400)
         _ = try fixture.daemon.ask("POST", "/v1/services", "{\"name\":\"none\",\"port\":\(port)}")

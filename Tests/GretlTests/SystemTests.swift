@@ -168,3 +168,13 @@ import Testing
         #expect(list.map(\.value) == [.real(1.5), .boolean(true), .date])
     }
 }
+
+@Suite struct StartAdviceTests {
+    @Test func whatToDoAboutAFailedStartDependsOnItsStep() {
+        #expect(Supervisor.advice(onStep: "listen", EACCES).contains("below 1024"))
+        #expect(!Supervisor.advice(onStep: "listen", ENOBUFS).contains("below 1024"))
+        #expect(Supervisor.advice(onStep: "directory", ENOENT).contains("'cwd'"))
+        #expect(Supervisor.advice(onStep: "log", ENOSPC).contains("'logFile'"))
+        #expect(Supervisor.advice(onStep: "fork", EAGAIN).contains("'cmd'"))
+    }
+}

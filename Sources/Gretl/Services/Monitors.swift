@@ -170,6 +170,7 @@ extension Supervisor {
             service.failure = "port \(service.reachable.port ?? 0) cannot be held: \(reason)"
         default: service.failure = "\(step): \(reason)"
         }
+        service.advice = Supervisor.advice(onStep: step, code)
         var known = circumstances(of: service)
         known.isPortTaken = step == "listen" && service.reachable.port.map(isTaken) ?? false
         apply(.spawnFailed(known), to: service)

@@ -32,6 +32,8 @@ package final class Service {
     package internal(set) var program: ProgramIdentity?
     /// Why the last start or watch failed, in words.
     package internal(set) var failure: String?
+    /// What to do about it, when that is known.
+    var advice: String?
     /// The last look of the ready check that failed.
     package internal(set) var lastProbe: String?
     /// Who else listens on its port, in words.

@@ -65,12 +65,24 @@ extension Supervisor {
         case .answered(.spawnFailed):
             throw .invalid(
                 "'\(service.name)' could not be started: \(service.failure ?? "unknown")",
-                hint: "check 'cmd' and 'cwd' of the service")
+                hint: service.advice ?? Supervisor.advice(onStep: "", 0))
         case .answered(.monitorFailed):
             throw APIError(
                 .internal,
                 "the monitor of '\(service.name)' failed: \(service.failure ?? "it ended")",
                 hint: "see the daemon's log")
+        }
+    }
+
+    /// What to do about a program that could not be started, by the step that failed.
+    package nonisolated static func advice(onStep step: String, _ code: Int32) -> String {
+        switch step {
+        case "directory": "make that directory, or change 'cwd' of the service"
+        case "log": "change 'logFile' of the service, or free some space"
+        case "listen" where SystemError.isRefusalOfRights(code):
+            "ports below 1024 are for root: choose another 'port'"
+        case "listen": "choose another 'port', or leave 'listen' out"
+        default: "check 'cmd' and 'cwd' of the service"
         }
     }
 
