@@ -91,6 +91,13 @@ import Testing
         #expect([400, 403].contains(twice.status))
     }
 
+    @Test func foreignTextInARefusalDoesNothingToADisplay() throws {
+        let origin = "http://a\u{202E}b\u{9B}31m.example"
+        let answer = try ask("GET", "/health", ["Origin: \(origin)"])
+        #expect(answer.status == 403)
+        #expect(answer.message.contains("http://ab31m.example"), "\(answer.text)")
+    }
+
     @Test func aBrowserOnAnotherSiteIsRefusedWithoutOriginToo() throws {
         for site in ["cross-site", "same-site", "nonsense", "CROSS-SITE"] {
             for (mode, target) in [

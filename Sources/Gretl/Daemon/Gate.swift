@@ -216,9 +216,7 @@ package final class Gate {
     /// Foreign text in a message: short and without control characters.
     private static func shown(_ text: String) -> String {
         String(
-            text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }.prefix(80).map {
-                Character($0)
-            })
+            text.unicodeScalars.filter { !$0.actsOnDisplay }.prefix(80).map { Character($0) })
     }
 
     private func copy(_ bytes: Span<UInt8>, _ range: ByteRange) -> [UInt8] {
