@@ -114,6 +114,16 @@ import Testing
         #expect(try fixture.service("db")["status"].text == "stopped")
     }
 
+    @Test func `Started without what it depends on, a change is applied without it`() throws {
+        try server("db")
+        try server("web", needs: ["db"])
+        #expect(try fixture.start("web", "?deps=0").status == 200)
+        let change = #"{"name":"web","env":{"X":"1"}}"#
+        #expect(try fixture.daemon.ask("POST", "/v1/services?restart=1", change).status == 201)
+        #expect(try starts("web") == 2)
+        #expect(try fixture.service("db")["status"].text == "stopped")
+    }
+
     @Test func `A job that is done is not waited for, one that failed or was stopped is`() throws {
         let flag = fixture.folder.file("fails")
         try fixture.register(

@@ -61,7 +61,7 @@ extension Groups {
         guard !service.machine.isIdle, service.machine.state != .stopping,
             service.isBehind
         else { return }
-        if !service.spec.dependsOn.isEmpty {
+        if !service.startsAlone, !service.spec.dependsOn.isEmpty {
             try await bringUpDependencies(of: service, timeout: .seconds(30))
         }
         let dependents = runningDependents(of: service)
