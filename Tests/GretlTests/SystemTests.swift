@@ -116,6 +116,26 @@ import Testing
         #expect(throws: BackgroundThread.Refusal.stopped) { try thread.submit {} }
     }
 
+    @Test func behindManyJobsItRestsOnceAndBehindFewItDoesNot() throws {
+        let rests = Atomic(0)
+        let thread = try BackgroundThread(name: "gr-storage") {
+            rests.add(1, ordering: .relaxed)
+        }
+        defer { thread.stop() }
+        let few = Atomic(0)
+        let quiet = try BackgroundThread(name: "gr-storage") { few.add(1, ordering: .relaxed) }
+        defer { quiet.stop() }
+        for _ in 0..<300 { try thread.submit {} }
+        for _ in 0..<200 { try quiet.submit {} }
+        let end = SystemTime.shared.now() + .seconds(10)
+        while rests.load(ordering: .relaxed) == 0, SystemTime.shared.now() < end { usleep(20_000) }
+        // It goes on with the next job, and a few more are no reason for another rest.
+        for _ in 0..<200 { try thread.submit {} }
+        usleep(1_300_000)
+        #expect(rests.load(ordering: .relaxed) == 1)
+        #expect(few.load(ordering: .relaxed) == 0)
+    }
+
     @Test func signalsAreBlockedInTheThread() async throws {
         let thread = try BackgroundThread(name: "gr-storage")
         let status = try await onReactor {

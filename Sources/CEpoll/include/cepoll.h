@@ -210,6 +210,13 @@ int cepoll_socklist_begin(int netlink, int family, uint16_t port, uint32_t seque
 int cepoll_socklist_next(int netlink, uint32_t sequence, struct cepoll_listening *found,
                          int capacity, int *is_last);
 
+// ---- memory (memory.c) ------------------------------------------------------------------------
+
+/// Gives back what only the start, or a burst of work, needed: pages of code, which come back from
+/// the page cache when they are called again, and free memory of the heap. Takes some 100 us.
+/// Breakpoints that a debugger set go, too.
+void cepoll_release_unused(void);
+
 // ---- faults (fault.c), debug builds only ------------------------------------------------------
 
 /// The wrapped calls that can be made to fail.

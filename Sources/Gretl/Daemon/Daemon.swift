@@ -214,6 +214,7 @@ package final class Daemon {
         let urls = addresses.map { "http://\($0.description)" }
         supervisor.environment.daemonURL = urls.first ?? ""
         try leaveAddress(urls)
+        ProcessSetup.releaseUnused()
         reactor.forgetLongestTurn()
         reactor.measuresCPU = Terminal.environment()["GR_MEASURE_TURNS"] == "1"
         for url in urls + [home.socketPath] { ProcessFacts.printLine("listening on \(url)") }

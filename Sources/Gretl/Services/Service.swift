@@ -8,7 +8,18 @@ package import NetCore
 package final class Service {
     package internal(set) var spec: ServiceSpec
     /// The spec the running program was started with; what clients reach is this one.
-    package internal(set) var live: ServiceSpec?
+    package internal(set) var live: ServiceSpec? {
+        get { running?.spec }
+        set { running = newValue.map(Running.init) }
+    }
+    /// Apart, since most services do not run, and a spec takes 180 bytes.
+    private var running: Running?
+
+    private final class Running {
+        let spec: ServiceSpec
+        init(_ spec: ServiceSpec) { self.spec = spec }
+    }
+
     package internal(set) var machine = ServiceMachine()
     var link: MonitorLink?
     /// The link, while its monitor listens on the port for the program.

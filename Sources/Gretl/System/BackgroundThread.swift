@@ -1,6 +1,7 @@
 // The one thread beside the reactor's: it owns SQLite and takes what must not block the reactor.
 // Jobs run one after the other in the order they came; results return through ReactorActor.post.
-// Idle it sleeps in the kernel without a timer. It never touches what belongs to the reactor.
+// Idle it sleeps in the kernel without a timer; behind many jobs it first has the memory that they
+// needed given back. It never touches what belongs to the reactor.
 
 import Glibc
 package import NetCore
@@ -19,10 +20,14 @@ package final class BackgroundThread: Sendable {
     private let thread: Lock<pthread_t?>
 
     /// Starts the thread. `name` is cut to the kernel's 15 bytes; all signals stay blocked in it,
-    /// so that they go to the reactor's signalfd.
-    package init(name: String, capacity: Int = 4_096) throws(SystemError) {
+    /// so that they go to the reactor's signalfd. `rested` is called on the thread when nothing is
+    /// left to do behind many jobs.
+    package init(
+        name: String, capacity: Int = 4_096,
+        rested: @escaping @Sendable () -> Void = ProcessSetup.releaseUnused
+    ) throws(SystemError) {
         queue = JobQueue(capacity: capacity)
-        thread = Lock(try Self.start(queue, name))
+        thread = Lock(try Self.start(ThreadStart(queue: queue, name: name, rested: rested)))
     }
 
     deinit { stop() }
@@ -67,8 +72,7 @@ package final class BackgroundThread: Sendable {
         }
     }
 
-    private static func start(_ queue: JobQueue, _ name: String) throws(SystemError) -> pthread_t {
-        let start = ThreadStart(queue: queue, name: name)
+    private static func start(_ start: ThreadStart) throws(SystemError) -> pthread_t {
         // Every pointer here is to a local that outlives the call. The mask is inherited by the
         // new thread, which takes over the one reference made for it.
         let every = UnsafeMutablePointer<sigset_t>.allocate(capacity: 1)
@@ -101,15 +105,17 @@ package final class BackgroundThread: Sendable {
 private final class ThreadStart {
     private let queue: JobQueue
     private let name: String
+    private let rested: @Sendable () -> Void
 
-    init(queue: JobQueue, name: String) {
+    init(queue: JobQueue, name: String, rested: @escaping @Sendable () -> Void) {
         self.queue = queue
         self.name = name
+        self.rested = rested
     }
 
     func run() {
         setName()
-        while let job = queue.next() { job() }
+        while let job = queue.next(rested: rested) { job() }
     }
 
     /// By way of /proc, since the C function is hidden from Swift. A missing /proc costs the name.
@@ -134,13 +140,23 @@ private final class JobQueue: @unchecked Sendable {
     /// Jobs before this index were taken already.
     private var first = 0
     private var isOpen = true
+    /// Jobs taken since the last rest.
+    private var taken = 0
+
+    /// A rest is told of behind so many jobs, once this many seconds went by without one.
+    private static let jobsBeforeRest = 256
+    private static let restSeconds = 1
 
     init(capacity: Int) {
         self.capacity = capacity
         unsafe mutex.initialize(to: pthread_mutex_t())
         unsafe condition.initialize(to: pthread_cond_t())
         unsafe pthread_mutex_init(mutex, nil)
-        unsafe pthread_cond_init(condition, nil)
+        var attributes = pthread_condattr_t()
+        unsafe pthread_condattr_init(&attributes)
+        unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        unsafe pthread_cond_init(condition, &attributes)
+        unsafe pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -167,15 +183,30 @@ private final class JobQueue: @unchecked Sendable {
     }
 
     /// The next job, waiting for one; nil once closed and empty.
-    func next() -> (@Sendable () -> Void)? {
+    func next(rested: () -> Void) -> (@Sendable () -> Void)? {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         while first == jobs.count {
             jobs.removeAll(keepingCapacity: jobs.capacity <= 256)
             first = 0
             guard isOpen else { return nil }
-            unsafe pthread_cond_wait(condition, mutex)
+            guard taken >= Self.jobsBeforeRest else {
+                unsafe pthread_cond_wait(condition, mutex)
+                continue
+            }
+            var end = timespec()
+            unsafe clock_gettime(CLOCK_MONOTONIC, &end)
+            end.tv_sec += Self.restSeconds
+            guard unsafe pthread_cond_timedwait(condition, mutex, &end) != 0, first == jobs.count,
+                isOpen
+            else { continue }
+            taken = 0
+            // Nobody waits for this thread meanwhile.
+            unsafe pthread_mutex_unlock(mutex)
+            rested()
+            unsafe pthread_mutex_lock(mutex)
         }
+        taken += 1
         defer { first += 1 }
         let job = jobs[first]
         // Lets go of what the job captured as soon as it ran.

@@ -22,6 +22,10 @@ package enum ProcessSetup {
         _ = unsafe chdir("/")
     }
 
+    /// Gives back memory that only what is over needed, such as the start: half of what a daemon
+    /// at rest would have.
+    package static func releaseUnused() { cepoll_release_unused() }
+
     /// Raises the soft descriptor limit to the hard one; the answer is what children get back, and
     /// what is allowed now.
     package static func raiseDescriptorLimit() -> (previous: UInt64, now: UInt64) {
