@@ -146,6 +146,28 @@ import Testing
         #expect(try daemon.ask("GET", "/v1/services").json["services"].items.isEmpty)
     }
 
+    @Test func aServiceOfAnotherDaemonIsNeitherTakenNorEnded() throws {
+        let other = try ServiceFixture()
+        try other.register("a", port: port)
+        try #require(try other.start("a").status == 200)
+        for action in ["adopt", "kill"] {
+            let answer = try daemon.ask(
+                "POST", "/v1/ports/\(port)/\(action)",
+                action == "adopt" ? #"{"name":"b"}"# : nil)
+            #expect(answer.status == 403, "\(answer.text)")
+            #expect(answer.code == "foreign_process")
+            #expect(answer.message.contains("of another gr daemon"), "\(answer.message)")
+            #expect(answer.hint.contains("gr --home FOLDER stop NAME"), "\(answer.hint)")
+        }
+        #expect(try other.service("a")["status"] == .string("running"))
+        #expect(try daemon.ask("GET", "/v1/services").json["services"].items.isEmpty)
+        // Whose start finds the port taken is told the same way out.
+        try fixture.register("c", port: port)
+        let refused = try fixture.start("c")
+        #expect(refused.code == "port_in_use")
+        #expect(refused.hint.contains("gr --home FOLDER stop NAME"), "\(refused.hint)")
+    }
+
     @Test func aServiceIsStoppedAndHasNotCrashed() throws {
         try fixture.register("a", port: port, more: #""restart":"always""#)
         #expect(try fixture.start("a").status == 200)

@@ -50,6 +50,11 @@ struct ForeignProcess {
             throw .foreignProcess(
                 "port \(holder.port) is the daemon's own", hint: "choose another port")
         }
+        guard holder.foreignMonitor == nil else {
+            throw .foreignProcess(
+                "\(name(process)) on port \(holder.port) is a service of another gr daemon",
+                hint: ForeignProcess.otherDaemonHint)
+        }
         guard process.pid > 1, !AdoptionRoot.isProtected(process) else {
             throw .foreignProcess(
                 "\(name(process)) holds port \(holder.port) for others and is left alone",
@@ -63,6 +68,11 @@ struct ForeignProcess {
     private func name(_ process: ProcessEntry) -> String {
         "pid \(process.pid) (\(process.program))"
     }
+
+    /// What to do about a service that another daemon would start again or believe crashed.
+    static let otherDaemonHint =
+        "stop it there: gr --home FOLDER stop NAME, with that daemon's folder; or choose another "
+        + "port"
 
     private let ownUserOnly =
         "only processes of the daemon's own user are touched: ask that user, or choose another port"

@@ -16,6 +16,9 @@ package struct PortHolder: Sendable, Equatable {
     package var sockets: [UInt32] = []
     /// The service of ours whose tree it belongs to.
     package var service: String?
+    /// The monitor below which it runs, when that is not one of ours: it is the service of another
+    /// daemon.
+    package var foreignMonitor: Int32?
     /// It forwards to a container, which is who should be stopped.
     package var isDocker: Bool
 
@@ -69,6 +72,8 @@ extension APIError {
             hint = "ask that user to free it, or choose another port"
         } else if holder.process == nil {
             hint = "choose another port"
+        } else if holder.foreignMonitor != nil {
+            hint = ForeignProcess.otherDaemonHint
         } else {
             hint = "run 'gr adopt \(port) --as <name>' or 'gr kill :\(port)'"
         }

@@ -205,10 +205,20 @@ struct PortScan: Sendable {
     private func make(
         _ socket: ListeningSocket, _ process: ProcessEntry?, _ sharers: [ProcessEntry]
     ) -> PortHolder {
-        PortHolder(
+        let keeper = process.flatMap(keeper)
+        var holder = PortHolder(
             port: Int(socket.port), addresses: [], uid: process?.uid ?? socket.uid,
-            process: process, service: process.flatMap(service),
-            isDocker: process.map { PortScan.forwarders.contains($0.program) } ?? false)
+            process: process, isDocker: process.map { PortScan.isForwarder($0) } ?? false)
+        switch keeper {
+        case .service(let name): holder.service = name
+        case .foreign(let monitor): holder.foreignMonitor = monitor
+        case nil: break
+        }
+        return holder
+    }
+
+    private static func isForwarder(_ entry: ProcessEntry) -> Bool {
+        forwarders.contains(entry.program)
     }
 
     /// What listens for containers.
@@ -226,19 +236,43 @@ struct PortScan: Sendable {
         entry.pid == ProcessFacts.pid || entry.isDaemon
     }
 
+    /// Who started a process and answers for it.
+    private enum Keeper {
+        case service(String)
+        /// The monitor of another daemon.
+        case foreign(Int32)
+    }
+
+    private static let climbMost = 64
+
     /// The service a process belongs to: the program, something below it, or something below its
     /// monitor that left the rest of the tree.
-    private func service(_ process: ProcessEntry) -> String? {
+    private func keeper(_ process: ProcessEntry) -> Keeper? {
         var entry = process
-        for _ in 0..<64 {
-            if let name = known.programs[entry.pid] { return name }
-            if entry.program == "gr-monitor" { return monitored(entry.pid) }
+        for _ in 0..<PortScan.climbMost {
+            if let name = known.programs[entry.pid] { return .service(name) }
+            if entry.program == "gr-monitor" {
+                if let name = monitored(entry.pid) { return .service(name) }
+                // A daemon that is itself run as a service shares that monitor with all around it.
+                return PortScan.isAbove(entry.pid) ? nil : .foreign(entry.pid)
+            }
             guard entry.parent > 1, let parent = ProcessEntry.read(entry.parent) else {
                 return nil
             }
             entry = parent
         }
         return nil
+    }
+
+    /// Whether this process hangs below `pid`.
+    private static func isAbove(_ pid: Int32) -> Bool {
+        var entry = ProcessEntry.read(ProcessFacts.pid)
+        for _ in 0..<climbMost {
+            guard let parent = entry?.parent, parent > 1 else { return false }
+            if parent == pid { return true }
+            entry = ProcessEntry.read(parent)
+        }
+        return false
     }
 
     private func monitored(_ monitor: Int32) -> String? {
