@@ -86,7 +86,7 @@ struct CommandLogTests {
         for index in 100..<256 { try fixture.register("s\(index)", command: "true") }
         let run = try fixture.daemon.gr(["logs"])
         #expect(run.end() == 2)
-        #expect(run.errors.contains("name some of them, or a group"), "\(run.errors)")
+        #expect(run.errors.contains("name some of them: gr logs NAME..."), "\(run.errors)")
     }
 
     @Test("a mistake is refused before anything is asked")

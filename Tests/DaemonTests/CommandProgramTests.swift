@@ -119,6 +119,9 @@ struct CommandProgramTests {
         let named = try fixture.daemon.gr(
             ["open", "web"], environment: ["BROWSER=/no/such:/bin/echo see %s"])
         #expect(named.end() == 0 && named.output == "see " + url)
+        let broken = try fixture.daemon.gr(["open", "web"], environment: ["BROWSER=/bin/false"])
+        #expect(broken.end() == 0 && broken.output == url)
+        #expect(broken.errors == "gr: no browser came up, the last one tried was: /bin/false\n")
         #expect(try fixture.daemon.gr(["open", "worker"]).end() == 1)
         #expect(try fixture.daemon.gr(["open", "wbe"]).end() == 4)
     }

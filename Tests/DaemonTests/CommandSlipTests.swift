@@ -70,6 +70,38 @@ struct CommandSlipTests {
         #expect(run.errors.contains("neither 'port' nor 'cmd'"), "\(run.errors)")
     }
 
+    @Test("an unknown name has no events, and what is no time no logs")
+    func nothingToShow() throws {
+        try fails(
+            ["events", "wbe"], 4,
+            "gr: no service is registered under the name 'wbe'\nhint: did you mean 'web'?\n")
+        let removed = try fixture.daemon.gr(["rm", "web"])
+        #expect(removed.end() == 0)
+        let past = try fixture.daemon.gr(["events", "web"])
+        #expect(past.end() == 0 && past.output.contains("service.registered"), "\(past.output)")
+        let since = try fixture.daemon.gr(["logs", "--since", "1d ago"])
+        #expect(since.end() == 2)
+        #expect(since.errors.hasPrefix("gr: --since: '1d ago' is no time\nhint: write "))
+    }
+
+    @Test("a name that would be taken for an option is not registered")
+    func dashes() throws {
+        for name in ["-rf", "--yes", "-"] {
+            let run = try fixture.daemon.gr(["add", "--no-port", "--", name])
+            #expect(run.end() != 0, "\(name)")
+            let body = #"{"name":"\#(name)","port":null,"cmd":"true"}"#
+            let answer = try fixture.daemon.ask("POST", "/v1/services", body)
+            #expect(answer.status == 400 && answer.message.contains("begins with '-'"))
+        }
+    }
+
+    @Test("what does not start by itself is not waited for any longer")
+    func waits() throws {
+        let run = try fixture.daemon.gr(["wait", "web", "-t", "1s"])
+        #expect(run.end() == 6)
+        #expect(run.errors.hasSuffix("gr logs web; then gr start web\n"), "\(run.errors)")
+    }
+
     @Test("a variable's name has no control characters")
     func variableNames() throws {
         let run = try fixture.daemon.gr(["add", "web", "-e", "A\nB=1"])

@@ -107,7 +107,9 @@ import Testing
         #expect(run.exit == 3 && run.output == "")
         #expect(run.errors.contains("the daemon did not start: "), "\(run.errors)")
         #expect(run.errors.contains("config.toml:1:1"), "\(run.errors)")
-        #expect(run.errors.contains("hint: its log: \(stage.file("daemon.log"))"))
+        #expect(
+            run.errors.contains(
+                "hint: what is wrong: gr doctor; its log: \(stage.file("daemon.log"))"))
         let json = try stage.gr(["ls", "--json"])
         #expect(json.exit == 3 && json.output.hasPrefix(#"{"code":"daemon_not_started","#))
         // The reason of now, not that of before.

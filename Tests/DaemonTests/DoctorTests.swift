@@ -149,6 +149,41 @@ import Testing
         #expect(taken < 15_000)
     }
 
+    @Test func aDamagedDatabaseIsFoundWithoutADaemonAndTheWayOutWorks() throws {
+        let fixture = try ServiceFixture()
+        let home = fixture.daemon.home
+        try fixture.register("web", port: ServiceFixture.freePort())
+        #expect(try diagnose(home).states("database").isEmpty)
+        fixture.daemon.kill()
+        #expect(try diagnose(home).states("database") == ["ok"])
+        let before = ProcessTable.folderNames(home)
+        _ = unsafe unlink("\(home)/state.db-wal")
+        _ = unsafe unlink("\(home)/state.db-shm")
+        TemporaryFolder.write(
+            String(repeating: "random bytes ", count: 900), to: home + "/state.db")
+        let found = try diagnose(home)
+        #expect(
+            found.says("broken", "database", "\(home)/state.db is damaged", "mkdir"),
+            "\(found.result.output)")
+        #expect(Set(ProcessTable.folderNames(home)).isSubset(of: Set(before)))
+        let refused = try Program.run([BuildProducts.gr, "daemon", "start", "--home", home])
+        #expect(refused.exit == 3 && refused.errors.contains("gr doctor"), "\(refused.errors)")
+        #expect(refused.errors.contains("move it away"), "\(refused.errors)")
+        let hint = found.wrong("database").first?["hint"].text ?? ""
+        let step = hint.split(separator: "anew: ").last.map(String.init) ?? "false"
+        _ = try Program.run(["sh", "-c", step])
+        #expect(!ProcessTable.folderNames(home).contains("state.db"), "\(step)")
+        try fixture.daemon.restart()
+    }
+
+    @Test func anAddressFileThatIsNoneIsTold() throws {
+        let home = home()
+        TemporaryFolder.write("garbage\u{1B}[31m", to: home + "/address")
+        let found = try diagnose(home)
+        #expect(found.says("notice", "address", "no address of this machine", "gr daemon start"))
+        #expect(found.says("notice", "daemon", "no daemon runs"), "\(found.result.output)")
+    }
+
     @Test func aHomeFolderThatOthersCanEnterIsNotGood() throws {
         let home = home()
         _ = unsafe chmod(home, 0o755)

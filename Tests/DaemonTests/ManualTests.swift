@@ -42,6 +42,21 @@ import Testing
         }
     }
 
+    @Test func onATerminalAPageIsShownByManWhenThatIsThere() throws {
+        func terminal(_ path: String) throws -> String {
+            try Program.run(
+                ["/usr/bin/script", "-qec", "\(BuildProducts.gr) man gr.toml", "/dev/null"],
+                environment: [
+                    "PATH=\(path)", "TERM=dumb", "LC_ALL=C.UTF-8", "MANPAGER=/bin/cat",
+                    "SHELL=/bin/sh",
+                ]
+            ).output
+        }
+        let shown = try terminal("/usr/local/bin:/usr/bin:/bin")
+        #expect(shown.contains("gr.toml") && !shown.contains(".SH"), "\(shown)")
+        #expect(try terminal("/nowhere").contains(".SH"))
+    }
+
     @Test func anUnknownPageIsAUsageError() throws {
         let result = try Program.run([BuildProducts.gr, "man", "ls"])
         #expect(result.exit == 2 && result.output.isEmpty)

@@ -145,6 +145,27 @@ struct CommandLineQueryTests {
         #expect(quiet.output == "running\n")
     }
 
+    @Test func `status names the signal that killed a service once`() {
+        let service = """
+            200 {"name":"w","status":"stopped","port":null,"cmd":"x","exitCode":139,\
+            "signal":"SIGSEGV","stopReason":"killed by SIGSEGV"}
+            """
+        let run = gr("status", "w", answers: ["GET /v1/services/w": service])
+        #expect(run.output.contains("last exit   SIGSEGV\n"), "\(run.output)")
+    }
+
+    @Test func `the logs of more services than one request takes are to be named`() {
+        let many = (0..<300).map { #"{"name":"s\#($0)","status":"running"}"# }
+        let list = "200 {\"services\":[\(many.joined(separator: ","))]}"
+        for words in [["logs"], ["logs", "-f"]] {
+            let server = CannedServer(["GET /v1/services": list])
+            defer { server.stop() }
+            let run = CommandRun.gr(words, server: server)
+            #expect(run.code == 2 && run.errors.hasPrefix("gr: 300 services are more than the "))
+            #expect(run.errors.contains("gr logs NAME..., or gr logs @GROUP"), "\(run.errors)")
+        }
+    }
+
     @Test func `status without a name shows the daemon and counts`() {
         let answers = [
             "GET /health": #"200 {"status":"ok","version":"0.1.0"}"#,
@@ -177,6 +198,8 @@ struct CommandLineQueryTests {
         #expect(gr("url", "web", answers: answers).output == "http://localhost:7401\n")
         let worker = gr("url", "mailer", answers: answers)
         #expect(worker.code == 1 && worker.output == "")
+        let json = gr("url", "mailer", "--json", answers: answers)
+        #expect(json.code == 1 && json.output.hasPrefix(#"{"code":"no_url""#), "\(json.output)")
         #expect(
             worker.errors == """
                 gr: mailer has no port, so it has no URL

@@ -157,11 +157,35 @@ struct CommandLineWordsTests {
         #expect(
             stopped.errors == "gr: no daemon runs with the folder \(folder.path)\n"
                 + "hint: start it with: gr daemon start --home \(folder.path)\n")
-        folder.write("http://192.0.2.1:80\n")
-        #expect(CommandRun.gr(["health", "--home", folder.path]).code == 1)
-        folder.write("\u{1B}]0;\u{7}x\n")
-        let broken = CommandRun.gr(["health", "--home", folder.path])
-        #expect(broken.code == 1 && broken.errors.contains("holds '\\x1b]0;\\x07x'"))
+        // Nothing is sent there, and what it says does not keep a daemon from being started.
+        for text in ["http://192.0.2.1:80\n", "\u{1B}]0;\u{7}x\n", "garbage", "http://127.0.0."] {
+            folder.write(text)
+            let broken = CommandRun.gr(["health", "--home", folder.path])
+            #expect(broken.code == 3 && broken.errors == stopped.errors, "\(broken.errors)")
+        }
+    }
+
+    @Test func `who meets another user's daemon is told how to have one`() throws {
+        let folder = try TemporaryHome()
+        defer { folder.remove() }
+        let refusal = #"403 {"code":"forbidden_user","message":"not you","hint":"peer_check"}"#
+        let server = CannedServer(["GET /v1/services": refusal])
+        defer { server.stop() }
+        folder.write(server.url)
+        let run = CommandRun.gr(["ls", "--home", folder.path])
+        #expect(run.code == 7)
+        #expect(
+            run.errors.contains("'port = 21611' into \(folder.path)/config.toml; see: gr doctor"),
+            "\(run.errors)")
+        #expect(!run.errors.contains("peer_check"))
+    }
+
+    @Test func `help shows what a gr toml looks like`() {
+        let run = CommandRun.gr(["help", "gr.toml"])
+        #expect(run.code == 0)
+        #expect(run.output.contains("  [service.web]\n  port = 3000\n"), "\(run.output)")
+        #expect(run.output.contains("gr man gr.toml"))
+        #expect(CommandRun.gr(["help", "up"]).output.contains("gr help gr.toml"))
     }
 
     @Test(arguments: [

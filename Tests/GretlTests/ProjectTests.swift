@@ -24,6 +24,9 @@ private struct BadProject: Sendable, CustomTestStringConvertible {
 private let web = "[service.web]\nport = 80\ncmd = \"run\"\n"
 
 private let badOnes = [
+    BadProject("[service.web]\nport = 1\nport = 2", 3, "redefine existing integer 'port'"),
+    BadProject(web + "[service.web]\ncmd = \"x\"", 4, "existing table 'service.web'"),
+    BadProject("project = \"a\"\n\n project = \"b\"", 3, "existing string 'project'"),
     BadProject("projct = \"a\"", 1, "unknown key \"projct\"", "did you mean \"project\""),
     BadProject("env-flie = \"a\"", 1, "did you mean \"env_file\""),
     BadProject("\n[services.web]\nport = 1", 2, "did you mean \"service\""),

@@ -41,7 +41,8 @@ struct ServiceAnswer: Decodable, Sendable {
     /// How the last run ended; nil before there was one.
     var lastExit: String? {
         let ending = signal ?? exitCode.map { "exit code \($0)" }
-        let words = [ending, stopReason].compactMap { $0 }
+        let words = [ending, stopReason == "killed by \(signal ?? "")" ? nil : stopReason]
+            .compactMap { $0 }
         // The reason often says the same as the number beside it.
         return words.isEmpty
             ? nil : words[0] == words.last ? words[0] : words.joined(separator: ", ")

@@ -2,6 +2,8 @@
 // default. Only --address may name a machine other than this one: a token must not leave it because
 // of a file or a variable.
 
+internal import NetCore
+
 /// A place to connect to.
 package struct DaemonAddress: Sendable, Equatable {
     /// Numeric without brackets, or `localhost`.
@@ -56,6 +58,8 @@ package struct DaemonAddress: Sendable, Equatable {
     /// localhost, 127.0.0.0/8 or ::1.
     package var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 
+    package var isNumeric: Bool { SocketAddress(host, port: port) != nil }
+
     /// A home folder and whether somebody asked for this one.
     struct Home: Sendable, Equatable {
         let path: String
@@ -91,8 +95,9 @@ package struct DaemonAddress: Sendable, Equatable {
     /// The address that the daemon of a home folder left there, or the default.
     static func find(_ home: Home) throws(CommandFailure) -> DaemonAddress {
         let path = "\(home.path)/\(HomeFolder.addressName)"
-        let text = firstLine(Terminal.contents(of: path) ?? [])
-        if !text.isEmpty { return try local(text, from: path) }
+        // A torn or foreign line is as good as none: nothing is sent there, and the next daemon
+        // replaces it. gr doctor tells of it.
+        if let address = written(in: path).flatMap(local) { return address }
         // The default place may be another folder's daemon: who chose a folder does not mean that.
         guard !home.isChosen else {
             throw CommandFailure(
@@ -101,6 +106,19 @@ package struct DaemonAddress: Sendable, Equatable {
                 hint: "start it with: gr daemon start --home \(ShellQuoting.quoted(home.path))")
         }
         return standard
+    }
+
+    /// An address of this machine that can be connected to; nil for any other text.
+    static func local(_ text: String) -> DaemonAddress? {
+        guard let address = DaemonAddress(text), address.isLoopback,
+            address.host == "localhost" || address.isNumeric
+        else { return nil }
+        return address
+    }
+
+    /// The first line of an address file; nil when there is none.
+    static func written(in path: String) -> String? {
+        Terminal.contents(of: path).map(firstLine)
     }
 
     private static func firstLine(_ bytes: [UInt8]) -> String {

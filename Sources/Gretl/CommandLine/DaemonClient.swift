@@ -185,10 +185,27 @@ struct DaemonClient: Sendable {
                 message: "\(address.url) answered with status \(answer.status) and no reason",
                 hint: "is it the daemon? ask it: gr health")
         }
-        return CommandFailure(
+        var failure = CommandFailure(
             exit: ExitCode(status: answer.status, code: envelope.code), code: envelope.code,
             message: envelope.message, hint: envelope.hint,
             lines: envelope.details?.logTail ?? [], body: answer.body)
+        if let hint = hint(for: envelope.code) { failure.hint = hint }
+        return failure
+    }
+
+    /// What a user of gr does about a refusal whose own hint is for programs, or for the owner of
+    /// the daemon.
+    private func hint(for code: String) -> String? {
+        switch code {
+        case "forbidden_user":
+            guard place.isHome, let home = place.home else { return nil }
+            return "another user's daemon has this port; for one of your own write a line such as "
+                + "'port = 21611' into \(home.path)/config.toml; see: gr doctor"
+        case "unauthorized":
+            return "gr sends $GR_AUTH_TOKEN, or the auth.token of config.toml; a daemon that is "
+                + "older than that file knows it after: gr daemon stop && gr daemon start"
+        default: return nil
+        }
     }
 
     private func unreachable(_ message: String, _ hint: String) -> CommandFailure {

@@ -55,6 +55,18 @@ enum HelpText {
             + "\nMore about a command: gr help \(topic) COMMAND\n"
     }
 
+    /// What `gr help gr.toml` prints.
+    static func file(_ style: OutputStyle) -> String {
+        let lines = [
+            "[service.db]", "port = 5432", "", "[service.web]", "port = 3000",
+            "cmd = \"npm run dev\"", "depends_on = [\"db\"]",
+        ]
+        return "The services of a repository in one file, which gr up starts.\n\n"
+            + heading("A gr.toml", style)
+            + lines.map { $0.isEmpty ? "\n" : "\(indent)\($0)\n" }.joined()
+            + "\nAll its keys: gr man gr.toml. Is yours right: gr config check\n"
+    }
+
     private static func heading(_ word: String, _ style: OutputStyle) -> String {
         style.paint(word, .strong) + "\n"
     }
@@ -111,6 +123,10 @@ enum HelpCommand {
             } else {
                 context.io.writeOutput(Array(HelpText.overview(context.style).utf8))
             }
+            return .success
+        }
+        if words == [ManualPage.file.rawValue], !context.isJSON {
+            context.io.writeOutput(Array(HelpText.file(context.style).utf8))
             return .success
         }
         let topic = words.count == 1 ? CommandTable.commands(ofTopic: first) : []

@@ -6,11 +6,13 @@ enum OpenCommand {
         (context) throws(CommandFailure) in
         let (url, body) = try QueryCommands.resolved(context)
         if context.isJSON { context.printJSON(body) }
-        guard !url.isEmpty else { return .success }
         for browser in browsers(context.environment) {
             var words = browser.split(separator: " ").map { $0 == "%s" ? url : String($0) }
             if !words.contains(url) { words.append(url) }
             if ProgramLaunch.run(words, environment: context.environment) == 0 { return .success }
+        }
+        if let last = browsers(context.environment).last {
+            context.warn("no browser came up, the last one tried was: \(last)")
         }
         if !context.isJSON { context.print(DisplayText.escaped(url)) }
         return .success

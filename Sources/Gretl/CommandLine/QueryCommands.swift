@@ -204,7 +204,7 @@ enum QueryCommands {
             try client.call("GET", "/v1/resolve/" + DaemonClient.percentEncoded(name))
         }
         let url = try client.decode(ResolutionAnswer.self, body).url
-        guard let url = url ?? (context.isJSON ? "" : nil) else {
+        guard let url else {
             throw CommandFailure(
                 exit: .failure, code: "no_url", message: "\(name) has no port, so it has no URL",
                 hint: "give it one: gr add \(name) --port PORT")

@@ -111,8 +111,9 @@ package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
     }
 
     /// The parser quotes what it could not read, which may be a token: anything longer than a
-    /// character goes.
+    /// character goes. Of what stands there twice it quotes the key, and says nothing of a value.
     static func withoutQuotes(_ message: String) -> String {
+        if message.contains("cannot redefine existing "), !message.contains("=") { return message }
         let parts = message.split(separator: "'", omittingEmptySubsequences: false)
         return parts.enumerated().map { index, part in
             index % 2 == 1 && part.count > 2 ? "…" : String(part)

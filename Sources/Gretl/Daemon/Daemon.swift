@@ -186,7 +186,11 @@ package final class Daemon {
             let opened = try await Database.open(home.databasePath, on: background)
             database = opened
             return opened
-        } catch { throw StartFailure(message: error.description) }
+        } catch {
+            guard case .corrupt = error else { throw StartFailure(message: error.description) }
+            let path = home.databasePath
+            throw StartFailure(message: "\(path): \(error); \(DatabaseFile.wayOut(path))")
+        }
     }
 
     // MARK: Listening

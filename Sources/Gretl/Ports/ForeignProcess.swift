@@ -24,9 +24,10 @@ struct ForeignProcess {
                 hint: "look again who holds it: gr who \(port), or GET /v1/ports/\(port)")
         }
         guard let holder = holders.first, holders.count == 1 else {
+            let one = holders.compactMap(\.pid).first ?? 0
             throw APIError(
                 .portInUse, "port \(port) is held by more than one: \(words(holders))",
-                hint: "say which one is meant, such as ?pid=\(holders.first?.pid ?? 0)")
+                hint: "say which one is meant, such as --pid \(one), or ?pid=\(one) in a request")
         }
         return holder
     }

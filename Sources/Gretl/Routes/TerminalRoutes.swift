@@ -64,7 +64,9 @@ package struct TerminalRoutes {
         guard service.adopted == nil, service.reachable.tty else {
             throw .invalid(
                 "'\(name)' (pid \(program.pid)) runs without a terminal",
-                hint: "register it with 'tty': true and restart it; its output is in its log")
+                hint:
+                    "register it with 'tty': true (gr add \(name) --tty) and restart it; its output "
+                    + "is in its log (gr logs \(name))")
         }
         guard let link = service.link, link.isOpen else {
             throw .daemonBusy("'\(name)' is being given a new monitor")

@@ -151,7 +151,7 @@ package struct ServicePatch: Sendable {
         return name
     }
 
-    /// 1 to 128 bytes, no control characters, no `@` or `:` in front, not only digits.
+    /// 1 to 128 bytes, no control characters, no `@`, `:` or `-` in front, not only digits.
     package static func check(name: String) throws(APIError) {
         let hint = "use lower-case letters, digits, '-' and '_', such as 'jobs-server'"
         guard !name.isEmpty, name.utf8.count <= nameMost else {
@@ -167,6 +167,10 @@ package struct ServicePatch: Sendable {
         guard first != UInt8(ascii: "@"), first != UInt8(ascii: ":"), name != ".", name != ".."
         else {
             throw .invalid("'\(name)' cannot be a service's name", hint: hint)
+        }
+        guard first != UInt8(ascii: "-") else {
+            throw .invalid(
+                "'\(name)' begins with '-': commands would take it for an option", hint: hint)
         }
         guard name.utf8.contains(where: { !(0x30...0x39).contains($0) }) else {
             throw .invalid("'\(name)' is a number, which would mean a port", hint: hint)
@@ -195,7 +199,7 @@ package struct ServicePatch: Sendable {
             guard !text.isEmpty, text.utf8.count <= most, !text.utf8.contains(0) else {
                 throw .invalid(
                     "the field '\(field)' has to have 1 to \(most) bytes and no NUL",
-                    hint: "send null to clear it")
+                    hint: "leave it out to keep it as it is; null in a request clears it")
             }
             return .value(text)
         default: throw wrong(field, value, "a string")

@@ -66,6 +66,32 @@ enum DatabaseFile {
         guard result == "ok" else { throw SQLiteConnection.unreadable(result ?? "no answer") }
     }
 
+    /// What is wrong with the file at `path`, for a look from outside while no daemon has it; nil
+    /// when nothing is, or when that cannot be told in a moment. Changes nothing: it reads the
+    /// file alone, so that one with a log beside it, which belongs to it, is only looked into.
+    static func damage(_ path: String, size: Int64, hasLog: Bool) -> String? {
+        guard size > 0 else { return nil }
+        let uri = "file:" + ServiceNames.encode(path) + "?immutable=1"
+        do throws(SQLiteError) {
+            let connection = try SQLiteConnection(path: uri, isReadOnly: true, isURI: true)
+            defer { connection.close() }
+            let version = try connection.row("PRAGMA user_version") { $0.integer(0) ?? 0 } ?? 0
+            if hasLog { return nil }
+            try refuseForeign(connection, version)
+            if size <= largestChecked { try check(connection) }
+            return nil
+        } catch {
+            return error.kind == .corrupt ? error.description : nil
+        }
+    }
+
+    /// The next step for a database that cannot be read.
+    static func wayOut(_ path: String) -> String {
+        let path = ShellQuoting.quoted(path)
+        return "move it away, what was registered has to be registered anew: "
+            + "mkdir \(path).damaged && mv \(path) \(path)-* \(path).damaged/"
+    }
+
     private static func refuseForeign(
         _ connection: SQLiteConnection, _ version: Int64
     ) throws(SQLiteError) {

@@ -13,11 +13,12 @@ package final class SQLiteConnection {
     private static let maximumStatements = 64
 
     /// Opens the file at `path`, which must exist (0600); refuses a link.
-    init(path: String, isReadOnly: Bool = false) throws(SQLiteError) {
+    init(
+        path: String, isReadOnly: Bool = false, isURI: Bool = false
+    ) throws(SQLiteError) {
         let flags =
             (isReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX
-            | SQLITE_OPEN_EXRESCODE
-            | SQLITE_OPEN_NOFOLLOW
+            | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW | (isURI ? SQLITE_OPEN_URI : 0)
         // On failure, too, the handle is set and must be closed.
         var result = unsafe sqlite3_open_v2(path, &handle, flags, nil)
         if result == SQLITE_OK { result = unsafe csqlite_configure(handle) }

@@ -91,7 +91,7 @@ package struct DaemonLaunch: Sendable {
                     throw Failure(
                         message: "the daemon did not start: "
                             + (log.lastWords() ?? "it ended and said nothing"),
-                        hint: "its log: \(logPath)")
+                        hint: "what is wrong: gr doctor; its log: \(logPath)")
                 }
                 isOurs = false
             } else if !isOurs {

@@ -62,8 +62,51 @@ package enum ProgramLaunch {
         return !bytes.prefix { $0 != UInt8(ascii: "\n") }.contains(0)
     }
 
+    /// A pipe with `text` in it, and its end, that fits whole or is not made.
+    private static func filledPipe(_ text: [UInt8]) -> Int32? {
+        var ends: [Int32] = [-1, -1]
+        guard unsafe pipe(&ends) == 0 else { return nil }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        // Else a write of more than it holds would wait for a reader that is not started yet.
+        guard fcntl(ends[1], setPipeSize, Int32(pipeBytes)) >= pipeBytes, text.count < pipeBytes,
+            Terminal.write(text, to: ends[1]) == 0
+        else {
+            close(ends[0])
+            close(ends[1])
+            return nil
+        }
+        close(ends[1])
+        return ends[0]
+    }
+
+    /// F_SETPIPE_SZ, which the headers hide.
+    private static let setPipeSize: Int32 = 1_031
+    private static let pipeBytes = 1 << 20
+
+    /// As below, with `text` as what the program reads.
+    package static func run(
+        _ words: [String], environment: [String: String], reading text: [UInt8]
+    ) -> Int32? {
+        guard let input = filledPipe(text) else { return nil }
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer {
+            unsafe posix_spawn_file_actions_destroy(&actions)
+            close(input)
+        }
+        unsafe posix_spawn_file_actions_adddup2(&actions, input, 0)
+        return unsafe spawn(words, environment, &actions)
+    }
+
     /// Runs a program to its end; its exit code, or nil when it could not be started.
     package static func run(_ words: [String], environment: [String: String]) -> Int32? {
+        unsafe spawn(words, environment, nil)
+    }
+
+    private static func spawn(
+        _ words: [String], _ environment: [String: String],
+        _ actions: UnsafePointer<posix_spawn_file_actions_t>?
+    ) -> Int32? {
         guard let name = words.first else { return nil }
         let variables = environment.map { "\($0.key)=\($0.value)" }
         for path in candidates(name, environment["PATH"]) {
@@ -71,7 +114,7 @@ package enum ProgramLaunch {
             let result = unsafe withTexts(words) { arguments in
                 unsafe withTexts(variables) { variables in
                     // All pointers live until the call returns, behind the child's exec.
-                    unsafe posix_spawn(&pid, path, nil, nil, arguments, variables)
+                    unsafe posix_spawn(&pid, path, actions, nil, arguments, variables)
                 }
             }
             guard result == 0 else { continue }

@@ -39,7 +39,10 @@ enum DoctorCommand {
             context, home: isUsable ? home : nil, settings: settings)
         findings += daemon.findings
         if let home, isUsable {
-            findings += HomeChecks.leftovers(home, isRunning: isThere(daemon, home))
+            let isRunning = isThere(daemon, home)
+            if !isRunning { findings += HomeChecks.database(home) }
+            findings += HomeChecks.address(home, isRunning: isRunning)
+            findings += HomeChecks.leftovers(home, isRunning: isRunning)
         }
         if let client = daemon.client {
             findings += ServiceChecks.run(client, home: isUsable ? home : nil)

@@ -109,6 +109,37 @@ enum HomeChecks {
         return findings
     }
 
+    /// The database, looked at only while no daemon has it.
+    static func database(_ home: String) -> [Finding] {
+        let path = "\(home)/\(HomeFolder.databaseName)"
+        guard let facts = HomeInspection.facts(path), facts.kind == .file else { return [] }
+        let log = HomeInspection.facts("\(path)-wal")
+        let damage = DatabaseFile.damage(
+            path, size: facts.size, hasLog: log.map { $0.size > 0 } ?? false)
+        guard let damage else { return [.good("database", "\(path) can be read")] }
+        return [
+            .broken(
+                "database", "\(path) is damaged: \(damage)", hint: DatabaseFile.wayOut(path))
+        ]
+    }
+
+    /// The address file, when what it says is no address of this machine.
+    static func address(_ home: String, isRunning: Bool) -> [Finding] {
+        let path = "\(home)/\(HomeFolder.addressName)"
+        guard HomeInspection.facts(path)?.kind == .file,
+            let text = DaemonAddress.written(in: path), !text.isEmpty,
+            DaemonAddress.local(text) == nil
+        else { return [] }
+        // A daemon may listen on the network alone.
+        if isRunning, DaemonAddress(text)?.isNumeric == true { return [] }
+        return [
+            .notice(
+                "address",
+                "\(path) holds '\(text.prefix(80))', which is no address of this machine",
+                hint: "the next daemon writes it anew: gr daemon stop && gr daemon start")
+        ]
+    }
+
     static func counted(_ count: Int, _ word: String) -> String {
         "\(count) \(word)\(count == 1 ? "" : "s")"
     }

@@ -88,8 +88,16 @@ enum CommandManual {
     ]
 }
 
-/// gr man: prints a manual page.
+/// gr man: shows a manual page on a terminal, and prints it elsewhere.
 enum ManualCommand {
+    /// Whether man has shown the page: only on a terminal, and not in the tests of this process.
+    private static func isShown(_ page: ManualPage, _ context: CommandContext) -> Bool {
+        guard context.io.outputIsTerminal, context.io.launchDaemon != nil else { return false }
+        let status = ProgramLaunch.run(
+            ["man", "-l", "-"], environment: context.environment, reading: Array(page.text.utf8))
+        return status == 0
+    }
+
     static let run: @Sendable (CommandContext) throws(CommandFailure) -> ExitCode = {
         (context) throws(CommandFailure) in
         let word = context.invocation.arguments.first ?? ManualPage.gr.rawValue
@@ -107,7 +115,7 @@ enum ManualCommand {
             json.field("text", page.text)
             json.endObject()
             context.printJSON(json.bytes)
-        } else {
+        } else if !isShown(page, context) {
             context.io.writeOutput(Array(page.text.utf8))
         }
         return .success

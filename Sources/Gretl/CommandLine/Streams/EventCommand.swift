@@ -70,6 +70,8 @@ struct EventReading {
     /// The newest frames of the past, until it has ended.
     private var past: [StreamFrame] = []
     private var isLive = false
+    /// Names that are not registered now, and of which no event has been seen: slips, most likely.
+    private var unknown: [String: CommandFailure] = [:]
 
     private static let silence = Duration.seconds(1)
 
@@ -81,6 +83,7 @@ struct EventReading {
 
     /// Until the past is shown, or with -f until it is interrupted.
     mutating func run() throws(CommandFailure) -> ExitCode {
+        try findUnknown()
         var heardAt = SystemTime.shared.now()
         while true {
             let now = SystemTime.shared.now()
@@ -89,11 +92,26 @@ struct EventReading {
             for frame in frames ?? [] { take(frame) }
             // Silence ends the past too: the newest id may be one whose event is not kept.
             if let latest, !isLive, (last ?? 0) >= latest || now - heardAt > Self.silence {
+                if let slip = unknown.min(by: { $0.key < $1.key }) { throw slip.value }
                 showPast()
             }
             if isLive, !request.isFollowed { return .success }
             try context.io.checkOutput()
             if frames == nil { streams.wait(now, most: isLive ? .seconds(60) : Self.silence) }
+        }
+    }
+
+    /// A service that was removed has events still: only the past tells a slip.
+    private mutating func findUnknown() throws(CommandFailure) {
+        guard !request.names.isEmpty else { return }
+        let client = try context.client()
+        for name in request.names.sorted() {
+            do throws(CommandFailure) {
+                _ = try ServiceChoice.names([name], client, context)
+            } catch {
+                guard error.exit == .unknownService else { throw error }
+                unknown[name] = error
+            }
         }
     }
 
@@ -125,6 +143,9 @@ struct EventReading {
 
     private mutating func take(_ frame: StreamFrame) {
         if let id = frame.id.flatMap({ Int64($0) }) { last = id }
+        if !unknown.isEmpty {
+            for name in EventFields(frame.data).subjects { unknown[name] = nil }
+        }
         guard request.wants(frame) else { return }
         if isLive {
             show(frame)

@@ -30,6 +30,9 @@ struct LogRequest {
         let given = context.invocation
         lines = try Self.count(given.value("lines")) ?? 100
         if let since = given.value("since") {
+            do throws(APIError) { _ = try LogQuery.time("since", since, 0) } catch {
+                throw .usage("--since: '\(since)' is no time", hint: error.hint)
+            }
             filters.append("since=" + DaemonClient.percentEncoded(since))
         }
         if let grep = given.value("grep") {
@@ -79,7 +82,7 @@ enum LogCommand {
         guard names.count <= LogLimits.servicesPerRequest else {
             throw .usage(
                 "\(names.count) services are more than the \(LogLimits.servicesPerRequest) whose "
-                    + "logs are read at once", hint: "name some of them, or a group")
+                    + "logs are read at once", hint: ServiceChoice.fewer)
         }
         let body = try client.call("GET", target, within: .seconds(60))
         if context.isJSON, !context.invocation.has("jsonl") {
@@ -99,6 +102,10 @@ enum LogCommand {
 enum ServiceChoice {
     /// The most services one command follows: each has a connection.
     static let most = 64
+
+    /// What to do when that is not enough.
+    static let fewer =
+        "name some of them: gr logs NAME..., or gr logs @GROUP; which there are: gr ls, gr group ls"
 
     /// Names as they are and the members of `@groups`, each once, in the order given; all services
     /// without words. A service that does not exist is a failure.

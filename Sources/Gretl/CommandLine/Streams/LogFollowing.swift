@@ -31,7 +31,7 @@ struct LogFollowing {
         guard names.count <= ServiceChoice.most else {
             throw .usage(
                 "\(names.count) services are more than the \(ServiceChoice.most) that can be "
-                    + "followed at once", hint: "name some of them, or a group")
+                    + "followed at once", hint: ServiceChoice.fewer)
         }
         self.request = request
         self.context = context

@@ -113,6 +113,8 @@ enum WaitCommand {
         return CommandFailure(
             exit: .notReady, code: "ready_timeout",
             message: "not \(goal) in time: \(names.joined(separator: ", "))\(now)",
-            hint: "see: gr status \(names[0]); wait longer with --timeout 2m")
+            hint: ["failed", "stopped"].contains(status?.status ?? "")
+                ? "it does not start by itself: gr logs \(names[0]); then gr start \(names[0])"
+                : "see: gr status \(names[0]); wait longer with --timeout 2m")
     }
 }

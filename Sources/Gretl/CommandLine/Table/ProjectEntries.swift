@@ -14,7 +14,8 @@ extension CommandTable {
         details: """
             Registers what the file says and starts it in the order of depends_on, each service as \
             soon as what it needs is ready. What runs already is left alone. Commands you have not \
-            allowed yet are shown first, and run after a yes.
+            allowed yet are shown first, and run after a yes. What a gr.toml looks like: gr help \
+            gr.toml.
             """,
         arguments: [
             ArgumentSpec(

@@ -29,10 +29,13 @@ extension CommandTable {
         run: CompletionCommand.run)
 
     static let man = CommandSpec(
-        name: "man", summary: "Print a manual page",
+        name: "man", summary: "Show a manual page",
+        details: "By man on a terminal, in the language of man pages elsewhere.",
         arguments: [
             ArgumentSpec(name: "PAGE", summary: "gr or gr.toml; default gr", isOptional: true)
         ],
-        examples: [Example(line: "gr man | man -l -", summary: "read it without installing")],
+        examples: [
+            Example(line: "gr man gr.toml", summary: "what the file of a repository can say")
+        ],
         run: ManualCommand.run)
 }
