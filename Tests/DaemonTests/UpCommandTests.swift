@@ -154,6 +154,24 @@ struct UpCommandTests {
                 == "gr: 'w' ended before it was ready: exit code 4; its output: gr logs w\n")
     }
 
+    @Test func `what ends as soon as it was started is no success`() throws {
+        let fixture = try UpFixture()
+        fixture.write(
+            "[service.bad]\nport = false\ncmd = \"echo oh no; exit 3\"\nrestart = \"never\"\n"
+                + "[service.job]\nport = false\ncmd = \"exit 0\"\n"
+                + "[service.good]\nport = false\ncmd = \"exec sleep 600\"\n")
+        let run = try fixture.gr("up", "--yes")
+        #expect(run.exit == 8, "\(run.output)")
+        let bad = run.output.split(separator: "\n").first { $0.hasPrefix("bad") }
+        #expect(bad?.hasSuffix("failed") == true, "\(run.output)")
+        #expect(run.errors.contains("gr: 'bad' ended"), "\(run.errors)")
+        #expect(run.errors.contains("gr logs bad") && run.errors.contains("oh no"))
+        #expect(try fixture.status("good") == "running")
+        // A job that is done is none that failed.
+        #expect(try fixture.status("job") == "stopped")
+        #expect(!run.errors.contains("job"), "\(run.errors)")
+    }
+
     @Test func `what is left over from an older file is named, and down stops it all the same`()
         throws
     {

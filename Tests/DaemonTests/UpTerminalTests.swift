@@ -107,6 +107,12 @@ struct UpTerminalTests {
         let refused = try fixture.gr("up", "--json")
         #expect(refused.exit == 7 && refused.errors == "")
         #expect(refused.output.hasPrefix(#"{"code":"consent_needed","message":"#))
+        // Who reads no text sees too what would be allowed.
+        let asked = JSONValue(Array(refused.output.utf8))?["details"]["asks"][0]
+        #expect(asked?["name"] == .string("w") && asked?["why"] == .string("new"))
+        #expect(asked?["cmd"] == .string("exec sleep 600"))
+        let plan = try fixture.gr("up", "--plan", "--json")
+        #expect(JSONValue(Array(plan.output.utf8))?["asks"][0] == asked)
         #expect(try fixture.registered() == [])
         let up = try fixture.gr("up", "--yes", "--json")
         #expect(up.exit == 0 && up.errors == "" && up.output.hasSuffix("}\n"), "\(up.errors)")
@@ -131,10 +137,11 @@ struct UpTerminalTests {
         TemporaryFolder.write("TOKEN=s3cret\n", to: fixture.folder.file("repo/.env"))
         fixture.write(
             "[service.w]\nport = false\ncmd = \"touch done \\u001b[2J; exec sleep 600\"\n"
-                + "cwd = \"/\"\nenv = { A = \"s3cret\" }\n")
+                + "cwd = \"/\"\nenv = { A = \"s3cret\", LD_PRELOAD = \"/e\\u001bvil.so\" }\n")
         let question =
             "gr.toml wants to run what you have not allowed yet:\r\n"
-            + "  w (new): touch done \\x1b[2J; exec sleep 600  [in /]  [with A]\r\n"
+            + "  w (new): touch done \\x1b[2J; exec sleep 600  [in /]"
+            + "  [with LD_PRELOAD=/e\\x1bvil.so, A]\r\n"
             + "  with TOKEN from \(fixture.folder.file("repo/.env"))\r\n"
             + "Run it? [y/N] "
         for answer in ["", "n", "N", "yup", "\u{1B}[A"] {

@@ -60,7 +60,40 @@ struct UpConsent {
         failure.lines = Array(lines.prefix(Self.linesMost))
         let rest = lines.count - Self.linesMost
         if rest > 0 { failure.lines.append("and \(rest) more") }
+        failure.body = body(failure, open)
         return failure
+    }
+
+    /// The envelope, with what would be run for whoever reads no text.
+    private func body(_ failure: CommandFailure, _ open: [(Project.Service, String)]) -> [UInt8] {
+        var json = JSONText(capacity: 1_024)
+        json.beginObject()
+        json.field("code", failure.code)
+        json.field("message", failure.message)
+        json.field("hint", failure.hint)
+        json.key("details")
+        json.beginObject()
+        Self.write(open, into: &json)
+        json.endObject()
+        json.endObject()
+        return json.bytes
+    }
+
+    /// The services that are asked about, as the field `asks`.
+    static func write(_ open: [(Project.Service, String)], into json: inout JSONText) {
+        json.key("asks")
+        json.beginArray()
+        for (service, why) in open {
+            json.beginObject()
+            json.field("name", service.spec.name)
+            json.field("why", why)
+            json.field("cmd", service.spec.command)
+            json.field("cwd", service.spec.directory)
+            json.field("env", service.spec.environment.keys.sorted())
+            json.field("dependsOn", service.spec.dependsOn)
+            json.endObject()
+        }
+        json.endArray()
     }
 
     private func lines(_ open: [(Project.Service, String)]) -> [String] {
@@ -77,22 +110,41 @@ struct UpConsent {
             if let directory = spec.directory, directory != loaded.project.folder {
                 line += "  [in \(directory)]"
             }
-            let names = spec.environment.keys.sorted().prefix(20)
-            if !names.isEmpty { line += "  [with \(names.joined(separator: ", "))]" }
+            if !spec.environment.isEmpty { line += "  [with \(shown(spec.environment))]" }
             let others = spec.dependsOn.filter { !own.contains($0) }.prefix(20)
             if !others.isEmpty { line += "  [starts \(others.joined(separator: ", "))]" }
             all.append(line)
             if why == "changed", let old = existing[spec.name]?.cmd, old != spec.command {
                 all.append("  it was: \(shown(old))")
+            } else if why == "changed" {
+                all.append("  its command is what it was; its cwd, env, env_file or names changed")
             }
         }
-        let names = loaded.variables.keys.sorted()
-        if !names.isEmpty {
-            let more = names.count > 20 ? " and \(names.count - 20) more" : ""
+        if !loaded.variables.isEmpty {
             let file = loaded.project.environmentFile.path
-            all.append("with \(names.prefix(20).joined(separator: ", "))\(more) from \(file)")
+            all.append("with \(shown(loaded.variables)) from \(file)")
         }
         return all
+    }
+
+    /// Names, since values may be secret; but in full those that make another command of one.
+    private func shown(_ variables: [String: String]) -> String {
+        let telling = variables.keys.filter(Self.decidesWhatRuns).sorted().prefix(20)
+        let others = variables.keys.filter { !Self.decidesWhatRuns($0) }.sorted()
+        let words = telling.map { "\($0)=\(shown(variables[$0] ?? ""))" } + others.prefix(20)
+        let rest = variables.count - words.count
+        return words.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+    }
+
+    /// Variables by which a shell, the loader or an interpreter runs what no command names.
+    private static func decidesWhatRuns(_ name: String) -> Bool {
+        ["LD_", "GIT_", "DYLD_"].contains(where: name.hasPrefix)
+            || [
+                "PATH", "SHELL", "ENV", "BASH_ENV", "IFS", "PS4", "PROMPT_COMMAND", "EDITOR",
+                "PAGER", "NODE_OPTIONS", "NODE_PATH", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME",
+                "RUBYOPT", "RUBYLIB", "PERL5OPT", "PERL5LIB", "JAVA_TOOL_OPTIONS", "MAKEFLAGS",
+                "GOFLAGS", "RUSTC_WRAPPER",
+            ].contains(name)
     }
 
     private func shown(_ command: String) -> String {

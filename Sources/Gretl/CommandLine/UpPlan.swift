@@ -135,7 +135,7 @@ struct UpPlan {
             json.endObject()
         }
         json.endArray()
-        json.field("asks", open.map { $0.0.spec.name })
+        UpConsent.write(open, into: &json)
         json.field("left", left)
         json.endObject()
         return json.bytes

@@ -26,6 +26,10 @@ extension Supervisor {
     ) async throws(APIError) {
         var outcome = answer
         switch (answer, service.machine.state) {
+        // Nor has a job failed that is done by now.
+        case (.answered(.running), .clearing) where Supervisor.isDone(service),
+            (.answered(.running), .stopped) where Supervisor.isDone(service):
+            return
         // A program without a port is ready when it runs, and may have ended by now.
         case (.answered(.running), .clearing), (.answered(.running), .stopped),
             (.answered(.running), .failed), (.answered(.running), .backoff),
@@ -72,6 +76,11 @@ extension Supervisor {
                 "the monitor of '\(service.name)' failed: \(service.failure ?? "it ended")",
                 hint: "see the daemon's log")
         }
+    }
+
+    private static func isDone(_ service: Service) -> Bool {
+        guard let exit = service.machine.lastExit else { return false }
+        return exit.code == 0 && !exit.requested
     }
 
     /// What to do about a program that could not be started, by the step that failed.
