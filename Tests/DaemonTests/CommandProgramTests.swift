@@ -136,7 +136,17 @@ struct CommandProgramTests {
         #expect(try fixture.waits("bad", for: "failed"))
         let run = try fixture.daemon.gr(["status", "bad"])
         #expect(run.end() == 0)
-        #expect(run.output.contains("last exit   exit code 3"), "\(run.output)")
+        #expect(run.output.contains("last exit   exit code 3, "), "\(run.output)")
+        #expect(run.output.contains("s ago\n"), "\(run.output)")
+        let ended = try fixture.service("bad")["endedAt"].text
+        #expect(ended?.hasPrefix("20") == true, "\(ended ?? "null")")
+        // A later daemon knows it too, and a running service has no end.
+        fixture.daemon.kill()
+        try fixture.daemon.restart()
+        #expect(try fixture.service("bad")["endedAt"].text == ended)
+        try fixture.register("up", command: "exec sleep 300")
+        try fixture.start("up")
+        #expect(try fixture.service("up")["endedAt"] == .null)
         #expect(
             run.output.hasSuffix(
                 "last lines\n  oops\nnext        gr logs bad; then gr start bad\n"), "\(run.output)"

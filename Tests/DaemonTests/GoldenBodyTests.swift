@@ -76,7 +76,8 @@ import Testing
     ) -> String {
         "{\"name\":\"\(name)\",\(head),\"group\":\"@jobs\",\"status\":\"\(status)\","
             + "\(live),\(spec),"
-            + #""exitCode":null,"signal":null,"stopReason":null,"pendingChange":false,"#
+            + #""exitCode":null,"signal":null,"stopReason":null,"endedAt":null,"#
+            + #""pendingChange":false,"#
             + #""lastProbe":null,"restarts":0,"nextTryAt":null,"adopted":false,"#
             + "\"logFile\":\"HOME/logs/\(name).log\",\"root\":null}"
     }

@@ -21,6 +21,7 @@ struct ServiceAnswer: Decodable, Sendable {
     let exitCode: Int?
     let signal: String?
     let stopReason: String?
+    let endedAt: String?
     let lastProbe: String?
     let logFile: String?
     let restarts: Int?

@@ -110,7 +110,8 @@ enum QueryCommands {
             ("group", service.group), ("pid", service.pid.map { "\($0)" }), ("up", up),
             ("cpu", service.cpu.map(Quantities.percent)),
             ("memory", service.rssMB.map(Quantities.megabytes)),
-            ("last exit", service.lastExit), ("cmd", service.cmd), ("cwd", service.cwd),
+            ("last exit", service.lastExit.map { $0 + ended(service, context) }),
+            ("cmd", service.cmd), ("cwd", service.cwd),
             ("env", joined(service.env)), ("ready", service.ready),
             ("last probe", service.lastProbe), ("depends on", joined(service.dependsOn)),
             ("restart", service.restart),
@@ -118,6 +119,14 @@ enum QueryCommands {
             ("next try", service.nextTryAt), ("start", service.startModeShown),
             ("log file", service.logFile),
         ] + (service.warnings ?? []).map { ("warning", $0) }
+    }
+
+    /// How long ago the last run ended, to stand behind how it did.
+    private static func ended(_ service: ServiceAnswer, _ context: CommandContext) -> String {
+        guard let text = service.endedAt, let ended = Quantities.seconds(rfc3339: text) else {
+            return ""
+        }
+        return ", \(Quantities.age(seconds: context.io.wallSeconds() - ended)) ago"
     }
 
     private static func printLines(

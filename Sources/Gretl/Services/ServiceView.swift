@@ -41,6 +41,9 @@ package struct ServiceView {
         json.field("exitCode", exit?.exitCode)
         json.field("signal", exit?.signal.map(SignalName.text))
         json.field("stopReason", stopReason(service))
+        // Of an end that nobody saw the time may be unknown.
+        let endedAt = exit.flatMap { $0.endedAt > 0 ? $0.endedAt : nil }
+        json.field("endedAt", endedAt.map { Timestamp.text(milliseconds: $0) })
         json.field("pendingChange", service.live.map { $0 != spec } ?? false)
         json.field("lastProbe", service.lastProbe)
         json.field("restarts", service.restarts)
