@@ -90,6 +90,8 @@ struct AttachTests {
         try fixture.start("plain")
         try fixture.start("repl")
         #expect(try code("plain", Self.upgrade) == (400, .string("invalid_spec")))
+        let told = try fixture.daemon.gr(["attach", "plain"])
+        #expect(told.end() == 1 && told.errors.contains("(gr add plain --tty)"), "\(told.errors)")
         #expect(try code("repl", "") == (400, .string("invalid_spec")))
         let other = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
         #expect(try code("repl", other) == (400, .string("invalid_spec")))

@@ -56,7 +56,7 @@ struct CommandGroupTests {
         let run = try fixture.daemon.gr(["start", "@jobs"])
         #expect(run.end() == 8)
         #expect(run.errors.contains("gr: bad failed: "))
-        #expect(run.errors.contains("hint: see: gr status bad, gr logs bad\n"))
+        #expect(run.errors.contains("\nhint: see: gr status bad, gr logs bad\n"))
         #expect(run.output.contains("api started, pid "))
         let json = try fixture.daemon.gr(["start", "@jobs", "--json"])
         #expect(json.end() == 8)

@@ -69,6 +69,7 @@ import Testing
         for pid in [one.pid, other.pid] {
             #expect(answer.message.contains("pid \(pid) (perl)"), "\(answer.message)")
         }
+        #expect(answer.hint.contains("such as --pid "), "\(answer.hint)")
         #expect(one.isAlive && other.isAlive)
         #expect(try kill(port, "?pid=\(other.pid)").status == 200)
         #expect(one.isAlive && !other.isAlive)

@@ -233,7 +233,10 @@ struct CommandLineQueryTests {
         #expect(CommandRun.gr(["health", "-q"], server: server).output == "")
         let version = CommandRun.gr(["version"], server: server)
         #expect(version.output == "gr 0.1.0\ndaemon 0.2.0 at \(server.url)\n")
-        #expect(version.errors == "gr: gr and the daemon differ in version; restart the daemon\n")
+        #expect(
+            version.errors
+                == "gr: gr and the daemon differ in version; start it anew, services go on: "
+                + "gr daemon stop && gr daemon start\n")
         #expect(
             CommandRun.gr(["--version", "--json"], server: server).output
                 == #"{"version":"0.1.0","daemon":"0.2.0"}"# + "\n")

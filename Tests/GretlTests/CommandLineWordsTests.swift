@@ -180,6 +180,15 @@ struct CommandLineWordsTests {
         #expect(!run.errors.contains("peer_check"))
     }
 
+    @Test func `who has no token is told where gr takes it from`() {
+        let refusal = #"401 {"code":"unauthorized","message":"no token","hint":"send Bearer"}"#
+        let server = CannedServer(["GET /v1/services": refusal])
+        defer { server.stop() }
+        let run = CommandRun.gr(["ls"], server: server)
+        #expect(run.code == 7 && run.errors.contains("hint: gr sends $GR_AUTH_TOKEN, or "))
+        #expect(!run.errors.contains("Bearer"), "\(run.errors)")
+    }
+
     @Test func `help shows what a gr toml looks like`() {
         let run = CommandRun.gr(["help", "gr.toml"])
         #expect(run.code == 0)

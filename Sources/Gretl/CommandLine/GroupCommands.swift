@@ -154,7 +154,10 @@ enum GroupCommands {
         for warning in answer.warnings ?? [] { context.warn("warning: \(warning)") }
         let failed = results.filter(\.isFailure)
         guard let first = failed.first else { return .success }
-        context.warn("hint: see: gr status \(first.name), gr logs \(first.name)")
+        if !context.isJSON {
+            let name = DisplayText.escaped(ShellQuoting.quoted(first.name))
+            context.io.writeErrors(Array("hint: see: gr status \(name), gr logs \(name)\n".utf8))
+        }
         return failed.count == results.count ? .failure : .partialFailure
     }
 }

@@ -263,7 +263,9 @@ enum QueryCommands {
         }
         context.print("daemon \(DisplayText.escaped(daemon)) at \(client.address.url)")
         if daemon != Version.text {
-            context.warn("gr and the daemon differ in version; restart the daemon")
+            context.warn(
+                "gr and the daemon differ in version; start it anew, services go on: "
+                    + "gr daemon stop && gr daemon start")
         }
         return .success
     }
