@@ -272,8 +272,13 @@ package final class ServiceRegistry {
             await supervisor.stop(leaving, grace: grace)
         }
         return try await locks.withLock(name) { () async throws(APIError) -> Bool in
-            if find(name) == nil, let leaving, leaving.removal == .done {
-                return purge ? await supervisor.removeLogs(of: leaving) : true
+            // What was meant is gone, whoever has its name, or the place of its log, by now.
+            if let leaving, leaving.removal == .done {
+                guard purge else { return true }
+                guard find(name) == nil, (try? checkLogIsFree(leaving.spec)) != nil else {
+                    return false
+                }
+                return await supervisor.removeLogs(of: leaving)
             }
             let service = try get(name)
             // Storage first: when it says no, nothing has changed, the program included. A daemon
