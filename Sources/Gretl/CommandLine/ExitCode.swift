@@ -70,10 +70,27 @@ package struct CommandFailure: Error {
         if let body { return body }
         var json = JSONText()
         json.beginObject()
+        write(into: &json)
+        json.endObject()
+        return json.bytes
+    }
+
+    /// Makes the envelope one with the field `details`, an object.
+    mutating func setDetails(_ fields: (inout JSONText) -> Void) {
+        var json = JSONText(capacity: 1_024)
+        json.beginObject()
+        write(into: &json)
+        json.key("details")
+        json.beginObject()
+        fields(&json)
+        json.endObject()
+        json.endObject()
+        body = json.bytes
+    }
+
+    private func write(into json: inout JSONText) {
         json.field("code", code)
         json.field("message", message)
         json.field("hint", hint)
-        json.endObject()
-        return json.bytes
     }
 }

@@ -87,18 +87,10 @@ struct LoadedProject: Sendable {
             message: "\(error.file) has \(count == 1 ? "a mistake" : "\(count) mistakes")",
             hint: "nothing was done; what a file may say: man gr.toml, or docs/gr-toml.md")
         failure.lines = error.description.split(separator: "\n").map(String.init)
-        var json = JSONText(capacity: 1_024)
-        json.beginObject()
-        json.field("code", failure.code)
-        json.field("message", failure.message)
-        json.field("hint", failure.hint)
-        json.key("details")
-        json.beginObject()
-        json.field("file", error.file)
-        ProjectView.write("problems", error.problems, into: &json)
-        json.endObject()
-        json.endObject()
-        failure.body = json.bytes
+        failure.setDetails { json in
+            json.field("file", error.file)
+            ProjectView.write("problems", error.problems, into: &json)
+        }
         return failure
     }
 }

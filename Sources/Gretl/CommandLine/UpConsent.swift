@@ -60,23 +60,9 @@ struct UpConsent {
         failure.lines = Array(lines.prefix(Self.linesMost))
         let rest = lines.count - Self.linesMost
         if rest > 0 { failure.lines.append("and \(rest) more") }
-        failure.body = body(failure, open)
+        // For whoever reads no text.
+        failure.setDetails { Self.write(open, into: &$0) }
         return failure
-    }
-
-    /// The envelope, with what would be run for whoever reads no text.
-    private func body(_ failure: CommandFailure, _ open: [(Project.Service, String)]) -> [UInt8] {
-        var json = JSONText(capacity: 1_024)
-        json.beginObject()
-        json.field("code", failure.code)
-        json.field("message", failure.message)
-        json.field("hint", failure.hint)
-        json.key("details")
-        json.beginObject()
-        Self.write(open, into: &json)
-        json.endObject()
-        json.endObject()
-        return json.bytes
     }
 
     /// The services that are asked about, as the field `asks`.
