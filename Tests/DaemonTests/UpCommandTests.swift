@@ -90,6 +90,41 @@ struct UpCommandTests {
         #expect(names == [.string("NUMBER")])
     }
 
+    @Test func `what cannot run together is refused before anything is registered`() throws {
+        let fixture = try UpFixture()
+        let port = ServiceFixture.freePort()
+        TemporaryFolder.write("PORT=1\n", to: fixture.folder.file("repo/.env"))
+        fixture.write(
+            """
+            [service.web]
+            port = \(port)
+            cmd = '''\(fixture.server("web"))'''
+            [service.debug]
+            port = \(port)
+            cmd = '''\(fixture.server("debug"))'''
+            [service.lost]
+            port = false
+            cmd = "true"
+            cwd = "gone"
+            """)
+        for words in [["up", "--yes"], ["up", "--plan"]] {
+            let all = try fixture.gr(words)
+            #expect(all.exit == 1 && all.output == "", "\(all.output)")
+            #expect(all.errors.hasPrefix("gr: gr.toml has 2 mistakes\n"), "\(all.errors)")
+            #expect(
+                all.errors.contains("gr.toml:4:1: service.debug.port: web has port \(port), too"))
+            #expect(all.errors.contains("gr.toml:10:1: service.lost.cwd: there is no folder"))
+        }
+        #expect(try fixture.registered() == [])
+        let two = try fixture.gr("up", "--yes", "web", "debug")
+        #expect(two.exit == 1 && two.errors.contains("or name those to start: gr up NAME"))
+        // One of them is fine, and its port is not that of the env_file.
+        let one = try fixture.gr("up", "--yes", "web")
+        #expect(one.exit == 0, "\(one.errors)")
+        #expect(one.errors.contains(".env:1: PORT is left out"), "\(one.errors)")
+        #expect(try fixture.status("web") == "running")
+    }
+
     @Test func `the exit code says how it ended`() throws {
         let fixture = try UpFixture()
         let late = ServiceFixture.freePort()

@@ -29,6 +29,10 @@ final class UpFixture {
 
     /// Runs gr in a worktree.
     func gr(_ words: String..., in worktree: String = "repo") throws -> ProgramResult {
+        try gr(words, in: worktree)
+    }
+
+    func gr(_ words: [String], in worktree: String = "repo") throws -> ProgramResult {
         try Program.run(
             [BuildProducts.gr] + words, environment: environment,
             directory: folder.file(worktree), seconds: 60)

@@ -22,6 +22,9 @@ struct UpHarmTests {
             (service + "log_file = \"\(outside)/precious\"\n", 1),
             (service + "log_file = \"out/precious\"\n", 1),
             (service + "log_file = \"\(fixture.daemon.home)/state.db\"\n", 1),
+            // What cannot run.
+            (service + "cwd = \"nowhere\"\n", 1), (service + "cwd = \"gr.toml\"\n", 1),
+            (service + "env = { GRETL_DAEMON = \"http://evil.example\" }\n", 1),
             ("env_file = \"/dev/zero\"\n" + service, 1),
             ("env_file = \"\(fixture.daemon.home)/state.db\"\n" + service, 1),
             // The terminal.

@@ -81,6 +81,49 @@ struct ConfigCommandTests {
         #expect(run.errors.contains("did you mean \"web\"?"))
     }
 
+    @Test func `folders that are not there are warned of once each, with line and key`() {
+        TemporaryFolder.write("", to: folder.file("file"))
+        let text = """
+            root = "gone"
+            [service.a]
+            port = 1
+            cmd = "x"
+            [service.b]
+            port = 2
+            cmd = "x"
+            [service.c]
+            port = 3
+            cmd = "x"
+            cwd = "../file"
+            [service.elsewhere]
+            port = 4
+            cwd = "never"
+            """
+        let run = check(text)
+        let file = folder.file("gr.toml")
+        let wanted = [
+            "gr: warning: \(file):1: root: there is no folder \(folder.file("gone"))",
+            "gr: warning: \(file):11: service.c.cwd: \(folder.file("file")) is no folder",
+        ]
+        #expect(run.code == 0)
+        #expect(run.errors.split(separator: "\n").map(String.init) == wanted)
+        #expect(check(text, "--json").output.contains(#""message":"root: there is no folder"#))
+    }
+
+    @Test func `variables of the env_file that are the daemon's to set are left out, and said`() {
+        TemporaryFolder.write("A=1\nPORT=s3cret\nGRETL_NAME=s3cret\n", to: folder.file(".env"))
+        let run = check(good)
+        let env = folder.file(".env")
+        #expect(run.code == 0 && !run.errors.contains("s3cret"))
+        #expect(run.errors.contains("\(env):2: PORT is left out: each service gets its own port\n"))
+        #expect(run.errors.contains("\(env):3: GRETL_NAME is left out: the daemon sets it\n"))
+        #expect(check(good, "--json").output.contains(#""env":["A","OWN"]"#))
+        // A worker has no port of its own.
+        let worker = check("[service.w]\nport = false\ncmd = \"x\"", "--json")
+        #expect(worker.output.contains(#""env":["A","PORT"]"#))
+        #expect(!worker.output.contains("PORT is left out"))
+    }
+
     @Test func `a named file is found through links as the shell finds it`() throws {
         #expect(unsafe mkdir(folder.file("there"), 0o700) == 0)
         #expect(unsafe mkdir(folder.file("there/below"), 0o700) == 0)

@@ -21,6 +21,12 @@ struct EnvironmentTextTests {
         #expect(read.variables["A"] == value)
     }
 
+    @Test func `a variable is found by its line, the last one of two`() {
+        let text = read("# words\nA='a\nb'\n\nexport PORT=1\nA=2\n")
+        #expect(text.lines == ["A": 6, "PORT": 5])
+        #expect(read("A='a\nb'\n").lines == ["A": 1])
+    }
+
     @Test(arguments: [
         ("A=1\nSECRET s3cret", 2, "no '='"), ("\n=s3cret", 2, "name before '='"),
         ("a b=s3cret", 1, "name before '='"), ("A=\"s3cret", 1, "no closing quote"),

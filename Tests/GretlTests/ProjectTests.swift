@@ -79,6 +79,10 @@ private let badOnes = [
     BadProject(web + "listen = true", 1, "[service.web]", "ready check"),
     BadProject(web + "env = 1", 4, "service.web.env must be a table"),
     BadProject(web + "[service.web.env]\nA = [1]", 5, "service.web.env.A must be text in quotes"),
+    BadProject(web + "env = { PORT = 81 }", 4, "service.web.env.PORT: is not the port"),
+    BadProject(
+        web + "env.GRETL_NAME = \"x\"", 4, "service.web.env.GRETL_NAME: is set by the daemon"),
+    BadProject(web + "[service.web.env]\nA = 1\nGRETL_DAEMON = 1", 6, "env.GRETL_DAEMON: is set"),
     BadProject(web + "[service.web.env]\n\"A=B\" = \"s3cret\"", 4, "cannot be a variable's name"),
     BadProject("[service.\"7401\"]\nport = 1", 1, "which would mean a port"),
     BadProject("[service.\"@x\"]\nport = 1", 1, "cannot be a service's name"),
@@ -232,7 +236,7 @@ struct ProjectTests {
         let project = try parse(text)
         #expect(project.warnings.map(\.line) == [3, 4, 6])
         #expect(project.warnings[0].message.contains("did you mean \"db\"?"))
-        #expect(project.warnings[1].message.contains("both have port 80"))
+        #expect(project.warnings[1].message.contains("has port 80, too"))
     }
 
     @Test func `a file of any size and depth is refused in bounded time and words`() throws {

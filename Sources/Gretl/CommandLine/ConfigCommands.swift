@@ -10,7 +10,8 @@ enum ConfigCommands {
             context.printJSON(body(loaded))
             return .success
         }
-        for warning in project.warnings {
+        let warnings = loaded.allWarnings()
+        for warning in warnings {
             let place = warning.line.map { "\(loaded.file):\($0): " } ?? "\(loaded.file): "
             context.warn("warning: \(place)\(warning.message)")
         }
@@ -25,7 +26,7 @@ enum ConfigCommands {
         context.say(
             "\(DisplayText.escaped(loaded.file)): \(counted(project.services.count, "service"))"
                 + (groups > 0 ? " in \(counted(groups, "group"))" : "")
-                + (project.warnings.isEmpty ? ", no mistakes" : ""))
+                + (warnings.isEmpty ? ", no mistakes" : ""))
         return .success
     }
 
@@ -70,7 +71,7 @@ enum ConfigCommands {
             json.endObject()
         }
         json.endArray()
-        ProjectView.write("warnings", project.warnings, into: &json)
+        ProjectView.write("warnings", loaded.allWarnings(), into: &json)
         json.endObject()
         return json.bytes
     }

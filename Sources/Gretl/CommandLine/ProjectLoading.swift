@@ -6,13 +6,47 @@ struct LoadedProject: Sendable {
     let project: Project
     /// As it is named in messages.
     let file: String
-    /// Of the env_file; those of a service's own `env` win.
+    /// Of the env_file, without what is the daemon's to set; those of a service's own `env` win.
     let variables: [String: String]
+    /// What is allowed but probably not meant, in the file and in its env_file.
+    let warnings: [ConfigurationError.Problem]
 
-    /// The variables a service is registered with.
+    init(_ project: Project, file: String, _ text: EnvironmentText) {
+        self.project = project
+        self.file = file
+        variables = text.variables.filter { !ServiceSpec.ownVariables.contains($0.key) }
+        warnings = project.warnings + Self.warnings(text, of: project)
+    }
+
+    /// The variables a service is registered with. PORT of the env_file is for a service without a
+    /// port only: all services share that file, and each has its own.
     func environment(of service: Project.Service) -> [String: String] {
         guard service.spec.command != nil else { return [:] }
-        return variables.merging(service.spec.environment) { _, own in own }
+        var all = variables
+        if service.spec.port != nil { all["PORT"] = nil }
+        return all.merging(service.spec.environment) { _, own in own }
+    }
+
+    /// About variables of the env_file that do not reach the services.
+    private static func warnings(
+        _ text: EnvironmentText, of project: Project
+    ) -> [ConfigurationError.Problem] {
+        let file = project.environmentFile
+        let hasPorts = project.services.contains { service in
+            service.spec.command != nil && service.spec.port != nil
+        }
+        var warnings: [ConfigurationError.Problem] = []
+        for name in ["PORT"] + ServiceSpec.ownVariables {
+            let isPort = name == "PORT"
+            guard let line = text.lines[name], hasPorts || !isPort else { continue }
+            let why =
+                isPort
+                ? "PORT is left out: each service gets its own port"
+                : "\(name) is left out: the daemon sets it"
+            warnings.append(
+                .init(line: file.line, column: nil, message: "\(file.path):\(line): \(why)"))
+        }
+        return warnings
     }
 
     /// Finds the file by --file or from here, and reads it.
@@ -52,14 +86,14 @@ struct LoadedProject: Sendable {
         do throws(ConfigurationError) {
             let project = try Project.parse(file.bytes, at: place)
             return LoadedProject(
-                project: project, file: place.file,
-                variables: try variables(project.environmentFile, of: place.file))
+                project, file: place.file,
+                try environmentText(project.environmentFile, of: place.file))
         } catch { throw failure(error) }
     }
 
-    private static func variables(
+    private static func environmentText(
         _ file: Project.EnvironmentFile, of project: String
-    ) throws(ConfigurationError) -> [String: String] {
+    ) throws(ConfigurationError) -> EnvironmentText {
         let bytes: [UInt8]?
         do throws(FileError) {
             bytes = try ProjectFile.contents(of: file.path, limit: EnvironmentText.bytesMost)
@@ -67,7 +101,7 @@ struct LoadedProject: Sendable {
             throw ConfigurationError(file: file.path, problems: [.init(message: error.message)])
         }
         guard let bytes else {
-            guard let line = file.line else { return [:] }
+            guard let line = file.line else { return EnvironmentText([]) }
             let problem = ConfigurationError.Problem(
                 line: line, column: 1, message: "env_file: there is no file \(file.path)")
             throw ConfigurationError(file: project, problems: [problem])
@@ -76,7 +110,7 @@ struct LoadedProject: Sendable {
         guard text.problems.isEmpty else {
             throw ConfigurationError(file: file.path, problems: text.problems)
         }
-        return text.variables
+        return text
     }
 
     /// A failure with all complaints, for people and for programs.

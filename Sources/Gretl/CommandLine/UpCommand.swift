@@ -32,6 +32,7 @@ struct UpCommand {
         let selection = try UpSelection(
             context.invocation.arguments, of: project,
             withDependencies: !context.invocation.has("no-deps"))
+        try loaded.checkStart(of: selection.services)
         let existing = try client.services()
         let registration = UpRegistration(loaded: loaded, client: client)
         let planned = try registration.plan(selection.services, existing)
@@ -40,7 +41,7 @@ struct UpCommand {
             return try UpPlan(up: self, planned: planned).show(
                 open: try consent.open(selection.services), left: left(existing))
         }
-        for warning in project.warnings {
+        for warning in loaded.warnings {
             let line = warning.line.map { ":\($0)" } ?? ""
             context.warn("warning: \(loaded.file)\(line): \(warning.message)")
         }

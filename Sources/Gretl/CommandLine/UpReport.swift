@@ -175,7 +175,7 @@ struct UpReport {
         }
         json.endArray()
         json.field("left", left)
-        ProjectView.write("warnings", project.warnings, into: &json)
+        ProjectView.write("warnings", up.loaded.warnings, into: &json)
         json.endObject()
         return json.bytes
     }

@@ -5,6 +5,8 @@
 struct EnvironmentText: Equatable {
     /// Of a key given twice the last counts.
     private(set) var variables: [String: String] = [:]
+    /// The line of each of them.
+    private(set) var lines: [String: Int] = [:]
     private(set) var problems: [ConfigurationError.Problem] = []
 
     /// The largest file, and the most complaints about one.
@@ -30,6 +32,7 @@ struct EnvironmentText: Equatable {
     private mutating func readLine() {
         skipBlanks()
         let start = at
+        let startLine = line
         while let byte = current, byte != 0x0A, byte != UInt8(ascii: "=") { at += 1 }
         let word = bytes[start..<at]
         let isComment = word.first == UInt8(ascii: "#")
@@ -56,6 +59,7 @@ struct EnvironmentText: Equatable {
             return endLine()
         }
         variables[key] = text
+        lines[key] = startLine
         if !restIsBlank { complain("something stands behind the closing quote of \(key)") }
         endLine()
     }

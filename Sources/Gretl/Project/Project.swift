@@ -9,6 +9,8 @@ package struct Project: Sendable, Equatable {
     package var folder: String
     /// What paths in the file begin at: `folder`, or a folder in it.
     package var root: String
+    /// The line that names it; nil when it is the folder.
+    package var rootLine: Int?
     package var environmentFile: EnvironmentFile
     /// Stands before the names of services and groups.
     package var prefix: String
@@ -32,6 +34,8 @@ package struct Project: Sendable, Equatable {
         /// As the file calls it, without prefix.
         package var name: String
         package var line: Int
+        /// Of its `cwd`; nil when that is the root.
+        package var directoryLine: Int?
     }
 
     /// A group the file describes.

@@ -76,6 +76,7 @@ struct ProjectReader {
             return
         }
         project.root = root
+        project.rootLine = node.line
     }
 
     private mutating func checkPrefix(_ entry: TOMLEntry?) {
@@ -162,8 +163,8 @@ struct ProjectReader {
             if let other = owners[port] {
                 warnings.add(
                     service.line, 1,
-                    "service.\(ProjectProblems.printable(service.name)) and "
-                        + "\(ProjectProblems.printable(other)) both have port \(port); only one "
+                    "service.\(ProjectProblems.printable(service.name)).port: "
+                        + "\(ProjectProblems.printable(other)) has port \(port), too; only one "
                         + "of them can run")
             } else {
                 owners[port] = service.name

@@ -79,11 +79,40 @@ struct ProjectServiceReader {
         if fields["cmd"] == nil { fields["cwd"] = nil }
         do throws(APIError) {
             let spec = try ServicePatch(fields).applied(to: nil, daemonPorts: [])
-            return Project.Service(spec: spec, name: entry.key, line: entry.line)
+            guard checkVariables(spec, &problems) else { return nil }
+            return Project.Service(
+                spec: spec, name: entry.key, line: entry.line,
+                directoryLine: child("cwd", of: entry)?.line)
         } catch {
             problems.add(entry.line, entry.column, "[\(path)]: \(Self.words(error))")
             return nil
         }
+    }
+
+    private func child(_ key: String, of parent: TOMLEntry?) -> TOMLEntry? {
+        guard case .table(let all) = parent?.node.value else { return nil }
+        return all.first { $0.key == key }
+    }
+
+    /// Whether `env` leaves alone what the daemon sets: another PORT than the one it looks at makes
+    /// a service that never gets ready, and its own names it sets whatever stands here.
+    private func checkVariables(_ spec: ServiceSpec, _ problems: inout ProjectProblems) -> Bool {
+        var isGood = true
+        for name in ["PORT"] + ServiceSpec.ownVariables {
+            guard let value = spec.environment[name],
+                let variable = child(name, of: child("env", of: entry))
+            else { continue }
+            let why: String
+            if name == "PORT" {
+                guard let port = spec.port, value != "\(port)" else { continue }
+                why = "is not the port of the service, \(port); leave it out, PORT is set to port"
+            } else {
+                why = "is set by the daemon; leave it out"
+            }
+            problems.add(variable.line, variable.column, "\(path).env.\(name): \(why)")
+            isGood = false
+        }
+        return isGood
     }
 
     private mutating func read(_ child: TOMLEntry, _ problems: inout ProjectProblems) {

@@ -61,6 +61,9 @@ extension SupervisorEnvironment {
 }
 
 extension ServiceSpec {
+    /// Variables that are the daemon's to set.
+    static let ownVariables = ["GRETL_NAME", "GRETL_GROUP", "GRETL_DAEMON", "GRETL_INCARNATION"]
+
     /// What its program finds in its environment, for a start and for gr exec.
     func variables(
         inherited: [String: String], directory: String, daemonURL: String
@@ -70,7 +73,7 @@ extension ServiceSpec {
         variables["PWD"] = directory
         if tty, variables["TERM"] == nil { variables["TERM"] = "xterm-256color" }
         for (name, value) in environment { variables[name] = value }
-        // Ours, whatever the spec says.
+        // ownVariables: ours, whatever the spec says.
         variables["GRETL_NAME"] = name
         variables["GRETL_GROUP"] = group ?? ""
         variables["GRETL_DAEMON"] = daemonURL

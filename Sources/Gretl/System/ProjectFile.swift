@@ -3,6 +3,7 @@
 // Blocking calls: for the client commands.
 
 import Glibc
+import NetCore
 
 /// A gr.toml as it was read, once: what is checked, asked about and run are the same bytes.
 package struct ProjectFile: Sendable {
@@ -41,6 +42,17 @@ package struct ProjectFile: Sendable {
         }
         defer { _ = close(file) }
         return try PrivateFile.contents(of: file, path, limit: limit)
+    }
+
+    /// Why nothing can run in a folder; nil when it can.
+    package static func unusable(folder: String) -> String? {
+        var facts = stat()
+        guard unsafe stat(folder, &facts) == 0 else {
+            return errno == ENOENT || errno == ENOTDIR
+                ? "there is no folder \(folder)"
+                : "the folder \(folder) cannot be used: \(SystemError.text(errno))"
+        }
+        return facts.st_mode & S_IFMT == S_IFDIR ? nil : "\(folder) is no folder"
     }
 
     /// Reads the file at `path`. One that was looked for and not named has to be the user's own, or
