@@ -13,6 +13,8 @@ struct EventFrame: Equatable {
     var data = ""
     var comment: String?
     var retry: String?
+    /// Of a listener that asked for it.
+    var time: String?
 
     var json: JSONValue { JSONValue(Array(data.utf8)) ?? .missing }
     var name: String? { json["name"].text }
@@ -33,6 +35,7 @@ struct EventFrame: Equatable {
                 id = number
             case "data": data = value
             case "retry": retry = value
+            case "time": time = value
             default: return nil
             }
         }

@@ -42,6 +42,28 @@ import Testing
                 """)
     }
 
+    @Test func whoAsksForTimesGetsThemAlsoAfterARestart() throws {
+        let fixture = try ServiceFixture()
+        let early = try EventListener(fixture.daemon, "?stats=0&times=1")
+        try touch(fixture, "a")
+        try touch(fixture, "b")
+        let plain = try EventListener(fixture.daemon, "?stats=0&since=0")
+        #expect(early.waits(for: "service.registered", "b"))
+        #expect(plain.waits(for: "service.registered", "b"))
+        let time = early.events.first?.time ?? ""
+        let isTime = #/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d/#
+        #expect(try isTime.wholeMatch(in: time) != nil, "\(early.text)")
+        #expect(early.text.contains("\nid: 1\ntime: \(time)\ndata: {\"name\":\"a\","))
+        #expect(!plain.text.contains("time: "))
+        let seen = early.events
+        fixture.daemon.stop()
+        try fixture.daemon.restart()
+        let late = try EventListener(fixture.daemon, "?stats=0&times=1&since=0")
+        #expect(late.waits(for: "service.registered", "b"))
+        #expect(late.events.map(\.time) == seen.map(\.time) && seen.allSatisfy { $0.time != nil })
+        #expect(try fixture.daemon.ask("GET", "/v1/events?times=x").status == 400)
+    }
+
     @Test func aLifeIsToldInOrder() throws {
         let fixture = try ServiceFixture()
         let listener = try EventListener(fixture.daemon, "?stats=0")

@@ -7,10 +7,11 @@ import Testing
 struct CommandLineStreamTests {
     @Test func `frames are put together however they are cut`() {
         let text =
-            "retry: 2000\n\nevent: log\nid: a-1\ndata: {\"x\":1}\n\n: ping\n\nevent: stream.gap\n"
+            "retry: 2000\n\nevent: log\nid: a-1\ntime: 1970-01-01T01:00:00.250+01:00\n"
+            + "data: {\"x\":1}\n\n: ping\n\nevent: stream.gap\n"
             + "data: {}\n\nunknown: x\n\nevent: half"
         let whole = [
-            StreamFrame(type: "log", id: "a-1", data: Array("{\"x\":1}".utf8)),
+            StreamFrame(type: "log", id: "a-1", time: 250, data: Array("{\"x\":1}".utf8)),
             StreamFrame(type: "stream.gap", id: nil, data: Array("{}".utf8)),
         ]
         let bytes = Array(text.utf8)

@@ -27,7 +27,7 @@ import Testing
         for wanted in Self.all {
             let filter = try #require(try EventFilter(types: wanted.type, services: nil))
             for event in Self.all {
-                #expect(filter.passes(KeptEvent(event, id: 1)) == (event == wanted))
+                #expect(filter.passes(KeptEvent(event, id: 1, time: nil)) == (event == wanted))
             }
             #expect(!filter.passesStats)
         }
@@ -35,12 +35,12 @@ import Testing
 
     @Test func beginningsAndNamesChoose() throws {
         let groups = try #require(try EventFilter(types: "group.*", services: nil))
-        #expect(Self.all.count { groups.passes(KeptEvent($0, id: 1)) } == 3)
+        #expect(Self.all.count { groups.passes(KeptEvent($0, id: 1, time: nil)) } == 3)
         let services = try #require(try EventFilter(types: "service.*", services: nil))
-        #expect(Self.all.count { services.passes(KeptEvent($0, id: 1)) } == 6)
+        #expect(Self.all.count { services.passes(KeptEvent($0, id: 1, time: nil)) } == 6)
         #expect(services.passesStats)
         let holder = try #require(try EventFilter(types: nil, services: "x,b"))
-        #expect(Self.all.count { holder.passes(KeptEvent($0, id: 1)) } == 1)
+        #expect(Self.all.count { holder.passes(KeptEvent($0, id: 1, time: nil)) } == 1)
         #expect(try EventFilter(types: nil, services: nil) == nil)
     }
 
@@ -62,12 +62,14 @@ import Testing
 
     @Test func aLineOfTheFileComesBackAndNoDamageIsTakenForOne() throws {
         for (index, event) in Self.all.enumerated() {
-            let kept = KeptEvent(event, id: Int64(index + 1))
+            let kept = KeptEvent(
+                event, id: Int64(index + 1),
+                time: index % 2 == 0 ? nil : 1_700_000_000_000 + Int64(index))
             var line: [UInt8] = []
             kept.write(to: &line)
             #expect(line.removeLast() == 10)
             let back = try #require(KeptEvent(line: line[...]))
-            #expect(back.id == kept.id && back.type == kept.type)
+            #expect(back.id == kept.id && back.type == kept.type && back.time == kept.time)
             #expect(back.subjects == kept.subjects)
             for place in line.indices {
                 var damaged = line

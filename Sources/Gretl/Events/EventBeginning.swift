@@ -13,6 +13,7 @@ extension EventHub {
         var opening: ByteChunk
         var filter: EventFilter?
         var wantsStats: Bool
+        var wantsTimes: Bool
         var wantsSnapshot: Bool
     }
 
@@ -24,7 +25,7 @@ extension EventHub {
         return Start(
             from: query.start, place: place, lastID: requested ?? log.ring.latestID,
             opening: opening, filter: query.filter, wantsStats: query.wantsStats,
-            wantsSnapshot: query.wantsSnapshot)
+            wantsTimes: query.wantsTimes, wantsSnapshot: query.wantsSnapshot)
     }
 
     /// The place in the ring, and what is sent before the events there.

@@ -165,14 +165,16 @@ package final class EventHub: EventSink {
             effort += EventRound.write
         }
         let isAll = subscriber.snapshot.isEmpty && subscriber.place == log.ring.end
-        subscriber.isCaughtUp = isAll && stream.isDrained
+        // The quick way knows the frames without times.
+        let isPlain = isAll && !subscriber.wantsTimes
+        subscriber.isCaughtUp = isPlain && stream.isDrained
         guard !stream.isDrained else {
             if !isAll { visitSoon(subscriber) }
             return effort
         }
         stream.flush()
         guard stream.isOpen, stream.isDrained else { return effort + EventRound.write }
-        subscriber.isCaughtUp = isAll
+        subscriber.isCaughtUp = isPlain
         if !isAll { visitSoon(subscriber) }
         return effort + EventRound.write
     }
@@ -199,7 +201,7 @@ package final class EventHub: EventSink {
             subscriber.lastID = event.id
             looked += 1
             guard subscriber.filter?.passes(event) ?? true else { continue }
-            subscriber.stream.append(event.frame)
+            subscriber.stream.append(subscriber.wantsTimes ? event.timedFrame : event.frame)
             appended += 1
         }
         return looked / 8

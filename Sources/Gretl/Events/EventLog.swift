@@ -76,7 +76,7 @@ package final class EventLog {
             counts.notNumbered += 1
             return false
         }
-        let kept = KeptEvent(event, id: id)
+        let kept = KeptEvent(event, id: id, time: reactor.wallNanoseconds() / 1_000_000)
         ring.append(kept)
         if place != nil {
             kept.write(to: &unwritten)

@@ -19,11 +19,13 @@ package struct EventQuery: Equatable, Sendable {
     package var filter: EventFilter?
     package var wantsSnapshot: Bool
     package var wantsStats: Bool
+    package var wantsTimes: Bool
 
     /// `headers` are the values of Last-Event-ID.
     package init(header: String?, query: (String) -> String?) throws(APIError) {
         filter = try EventFilter(types: query("types"), services: query("services"))
         wantsSnapshot = try QueryWord.flag("snapshot", query("snapshot"))
+        wantsTimes = try QueryWord.flag("times", query("times"))
         let stats = try QueryWord.flag("stats", query("stats") ?? "1")
         wantsStats = stats && filter?.passesStats ?? true
         start = .now

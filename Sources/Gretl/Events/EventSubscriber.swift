@@ -10,6 +10,7 @@ final class EventSubscriber: EventStreamOwner {
     private unowned let hub: EventHub
     let filter: EventFilter?
     let wantsStats: Bool
+    let wantsTimes: Bool
     let from: EventQuery.Start
     /// Where it stands in the hub's table.
     var slot = -1
@@ -21,7 +22,7 @@ final class EventSubscriber: EventStreamOwner {
     var opening: ByteChunk?
     /// Services it is still to be told of.
     var snapshot: [Service] = []
-    /// It had everything at the last visit, and its socket took it.
+    /// It had everything at the last visit, and its socket took it; never with times.
     var isCaughtUp = false
     /// It waits for another visit.
     var isQueued = false
@@ -34,6 +35,7 @@ final class EventSubscriber: EventStreamOwner {
         from = start.from
         filter = start.filter
         wantsStats = start.wantsStats
+        wantsTimes = start.wantsTimes
         place = start.place
         lastID = start.lastID
         opening = start.opening

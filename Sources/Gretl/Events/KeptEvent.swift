@@ -13,17 +13,24 @@ package struct KeptEvent {
     /// What listeners get.
     package let frame: ByteChunk
 
+    /// When it happened, in milliseconds since 1970; nil where an older daemon kept it.
+    let time: Int64?
+
     /// Renders an event.
-    package init(_ event: Event, id: Int64) {
+    package init(_ event: Event, id: Int64, time: Int64?) {
         var json = JSONText(capacity: 192)
         event.write(into: &json)
         self.init(
-            id: id, type: EventType(event.type), subjects: event.subjects.map(ServiceNames.encode),
-            data: json.bytes)
+            id: id, time: time, type: EventType(event.type),
+            subjects: event.subjects.map(ServiceNames.encode), data: json.bytes)
     }
 
-    private init(id: Int64, type: EventType, subjects: [String], data: some Collection<UInt8>) {
+    private init(
+        id: Int64, time: Int64?, type: EventType, subjects: [String],
+        data: some Collection<UInt8>
+    ) {
         self.id = id
+        self.time = time
         self.type = type
         self.subjects = subjects
         var bytes: [UInt8] = []
@@ -41,14 +48,35 @@ package struct KeptEvent {
 
     private let dataStart: Int
 
+    /// The frame with the time in it, for listeners that ask for that. The field is none of the
+    /// standard, whose clients leave it out.
+    var timedFrame: ByteChunk {
+        guard let time else { return frame }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(frame.count + 36)
+        frame.withSpan { all in
+            let dataLine = dataStart - 6
+            for index in 0..<dataLine { bytes.append(all[index]) }
+            bytes += "time: ".utf8
+            bytes += Timestamp.fineText(milliseconds: time).utf8
+            bytes.append(0x0A)
+            for index in dataLine..<all.count { bytes.append(all[index]) }
+        }
+        return ByteChunk(bytes)
+    }
+
     // MARK: In the file
 
-    /// Appends its line: checksum, id, type, subjects and data, with blanks between.
+    /// Appends its line: checksum, id and time, type, subjects and data, with blanks between.
     func write(to lines: inout [UInt8]) {
         // Room for the checksum, which stands first and is known last.
         let start = lines.count
         lines.append(contentsOf: repeatElement(0x20, count: 17))
         lines += String(id).utf8
+        if let time {
+            lines.append(0x40)
+            lines += String(time).utf8
+        }
         lines.append(0x20)
         lines += type.name.utf8
         lines.append(0x20)
@@ -71,12 +99,17 @@ package struct KeptEvent {
         let rest = line.dropFirst(17)
         guard line.prefix(16).elementsEqual(KeptEvent.checksum(rest)) else { return nil }
         let parts = rest.split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false)
-        guard parts.count == 4, let id = Int64(String(decoding: parts[0], as: UTF8.self)),
-            id > 0, id <= EventNumbers.most
-        else { return nil }
+        guard parts.count == 4 else { return nil }
+        let numbers = parts[0].split(separator: 0x40, omittingEmptySubsequences: false).map {
+            Int64(String(decoding: $0, as: UTF8.self))
+        }
+        guard numbers.count <= 2, let id = numbers[0], id > 0, id <= EventNumbers.most else {
+            return nil
+        }
         let subjects = parts[2].split(separator: 0x2C).map { String(decoding: $0, as: UTF8.self) }
         self.init(
-            id: id, type: EventType(String(decoding: parts[1], as: UTF8.self)), subjects: subjects,
+            id: id, time: numbers.count > 1 ? numbers[1] : nil,
+            type: EventType(String(decoding: parts[1], as: UTF8.self)), subjects: subjects,
             data: parts[3])
     }
 

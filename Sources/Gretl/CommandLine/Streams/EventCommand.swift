@@ -123,7 +123,7 @@ struct EventReading {
         let progress = try streams[0].advance(now) { () throws(CommandFailure) in
             let client = try isFirst ? context.client() : context.returningClient()
             let stream = try client.open(
-                "GET", "/v1/events?stats=\(stats)&since=\(since ?? "0")",
+                "GET", "/v1/events?stats=\(stats)&times=1&since=\(since ?? "0")",
                 headers: last.map { [(name: "Last-Event-ID", value: "\($0)")] } ?? [])
             newest = stream.header("x-gretl-latest-event").flatMap { Int64($0) } ?? 0
             return stream
@@ -177,7 +177,11 @@ struct EventReading {
         let style = context.style
         let id = DisplayText.padded(DisplayText.escaped(frame.id ?? "-"), to: 6, toRight: true)
         let type = DisplayText.padded(DisplayText.escaped(frame.type), to: 20)
-        var words = [style.paint(id, .dim), style.paint(type, Self.ink(frame.type))]
+        let time = DisplayText.padded(time(of: frame), to: 8)
+        var words = [
+            style.paint(time, .dim), style.paint(id, .dim),
+            style.paint(type, Self.ink(frame.type)),
+        ]
         if let name = fields.text("name") {
             words.append(style.paint(DisplayText.escaped(name), nameColor: name))
         }
@@ -185,6 +189,17 @@ struct EventReading {
             words.append(DisplayText.escaped("\(key)=\(value)"))
         }
         context.print(words.joined(separator: "  "))
+    }
+
+    /// `14:03:59` in the zone here, with the date in front when that is not today. What comes
+    /// without a time has just happened, or was kept by an older daemon.
+    private func time(of frame: StreamFrame) -> String {
+        let now = context.io.wallSeconds() * 1_000
+        guard let time = frame.time ?? (frame.id == nil ? now : nil) else { return "-" }
+        let text = Timestamp.text(milliseconds: time)
+        let clock = text.dropFirst(11).prefix(8)
+        let isToday = text.prefix(10) == Timestamp.text(milliseconds: now).prefix(10)
+        return isToday ? String(clock) : "\(text.prefix(10)) \(clock)"
     }
 
     private static func ink(_ type: String) -> Ink? {

@@ -7,6 +7,8 @@ struct StreamFrame: Sendable, Equatable {
     /// `log`, `service.started`; empty for a frame that has none.
     var type = ""
     var id: String?
+    /// Milliseconds since 1970; nil where the daemon does not say.
+    var time: Int64?
     /// The data as it came, JSON in all frames of the daemon.
     var data: [UInt8] = []
 }
@@ -52,6 +54,8 @@ struct FrameReader {
             frame.type = String(decoding: value, as: UTF8.self)
         case let name where name.elementsEqual("id".utf8):
             frame.id = String(decoding: value, as: UTF8.self)
+        case let name where name.elementsEqual("time".utf8):
+            frame.time = Timestamp.milliseconds(String(decoding: value, as: UTF8.self))
         case let name where name.elementsEqual("data".utf8):
             if !frame.data.isEmpty { frame.data.append(0x0A) }
             frame.data += value
