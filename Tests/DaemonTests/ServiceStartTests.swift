@@ -104,6 +104,29 @@ import Testing
         #expect(try fixture.stop("a", "?grace=600000").status == 200)
     }
 
+    @Test func aWorkerThatFailsAtOnceHasFailedHoweverQuickTheAnswerIs() throws {
+        try fixture.register("bad", command: "exit 3", more: #""restart":"never""#)
+        try fixture.register("again", command: "exit 3")
+        try fixture.register("job", command: "exit 0")
+        try fixture.register("good", command: "exec sleep 300")
+        for _ in 0..<8 {
+            for name in ["bad", "again"] {
+                let answer = try fixture.start(name)
+                #expect(answer.status == 502 && answer.code == "ready_timeout", "\(answer.text)")
+                #expect(answer.message == "'\(name)' ended before it was ready: exit code 3")
+            }
+            let done = try fixture.start("job")
+            #expect(done.status == 200, "\(done.text)")
+            #expect(done.json["status"] == .string("stopped"), "\(done.text)")
+        }
+        let run = try fixture.daemon.gr(["start", "bad"])
+        #expect(run.end() == 6 && run.output == "", "\(run.output)")
+        #expect(run.errors.hasPrefix("gr: 'bad' ended before it was ready: exit code 3\n"))
+        #expect(try fixture.start("good").json["status"] == .string("running"))
+        // Only the spawn is waited for.
+        #expect(try fixture.start("job", "?timeout=0").status == 200)
+    }
+
     @Test func anExitBeforeReadyIsAnsweredAtOnce() throws {
         let never = #""restart":"never""#
         let table: [(String, String, [String])] = [

@@ -4,8 +4,6 @@
 
 /// One run of `gr up`.
 struct UpCommand {
-    /// Milliseconds between a start that nothing watches and the look at what became of it.
-    private static let settling: Int32 = 300
 
     let context: CommandContext
     let loaded: LoadedProject
@@ -49,10 +47,6 @@ struct UpCommand {
         try registration.register(planned)
         var start = UpStart(up: self, planned: planned, timeout: timeout)
         try start.perform(selection.parts(of: project))
-        if start.hasUnwatched, !context.invocation.has("detach") {
-            // What ends as soon as it has begun does so by then.
-            _ = Terminal.waitReadable([], milliseconds: Self.settling)
-        }
         let now = try client.services()
         start.noteEnds(now)
         return UpReport(up: self, planned: planned, start: start, now: now).show(

@@ -93,8 +93,7 @@ struct UpReport {
         case "port_in_use":
             let port = now[name]?.port.map { "who \($0)" } ?? "ports"
             line += "; who: gr \(port)"
-        case let code?
-        where [UpStart.endedEarly, "ready_timeout"].contains(code) && now[name]?.cmd != nil:
+        case "ready_timeout" where now[name]?.cmd != nil:
             line += "; its output: gr logs \(ShellQuoting.quoted(name))"
         default: break
         }
@@ -103,9 +102,7 @@ struct UpReport {
             line += "; to wait for it: gr up --wait"
         }
         context.warn(line)
-        if ["ready_timeout", UpStart.endedEarly].contains(result.code), spec?.command != nil {
-            showOutput(of: name)
-        }
+        if result.code == "ready_timeout", spec?.command != nil { showOutput(of: name) }
     }
 
     /// What a program wrote before it ended, or in place of becoming ready.

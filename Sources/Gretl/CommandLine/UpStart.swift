@@ -56,14 +56,6 @@ struct UpStart {
         return true
     }
 
-    /// Whether something was started of which only the spawn was waited for.
-    var hasUnwatched: Bool {
-        planned.contains { one in
-            let spec = one.service.spec
-            return spec.port == nil && spec.ready == nil && results[one.name]?.outcome == "started"
-        }
-    }
-
     /// A program that has ended again by now was no success, whatever was said of its start.
     mutating func noteEnds(_ now: [String: ServiceAnswer]) {
         for (name, result) in results where result.outcome == "started" {
@@ -72,12 +64,10 @@ struct UpStart {
             }
             let end = service.lastExit.map { ": \($0)" } ?? ""
             results[name] = .init(
-                name: name, outcome: "failed", code: Self.endedEarly,
+                name: name, outcome: "failed", code: "ready_timeout",
                 message: "'\(name)' ended soon after its start\(end)", pid: nil)
         }
     }
-
-    static let endedEarly = "ended_early"
 
     static func isFailure(_ result: ManyAnswer.Result) -> Bool {
         !["started", "running", "stopped", "external"].contains(result.outcome)

@@ -4,6 +4,42 @@
 import NetCore
 
 extension Supervisor {
+    /// Of a program that nothing can ask whether it is ready, only its end tells that it is not. So
+    /// its start is answered a moment after its spawn: one that fails at once, for want of a file
+    /// or of a setting, has failed for everybody who started it, however quick the answer would be.
+    func settle(
+        _ service: Service, within timeout: Duration
+    ) async -> StartWaiter.Outcome {
+        let spec = service.reachable
+        guard spec.port == nil, spec.ready == nil, let spawnedAt = service.spawnedAt else {
+            return .answered(.running)
+        }
+        let moment = min(Supervisor.settling, timeout)
+        let left: Duration
+        switch service.machine.state {
+        case .running: left = moment - (reactor.now - spawnedAt)
+        // It has ended: whether it is done shows when its tree is gone.
+        case .clearing: left = moment
+        default: return .answered(.running)
+        }
+        guard left > .zero else { return .answered(.running) }
+        let stopsAsked = service.stopsAsked
+        let outcome: StartWaiter.Outcome = await withCheckedContinuation { continuation in
+            service.starts.append(StartWaiter(continuation, timeout: left, on: reactor))
+        }
+        service.starts.removeAll { $0.isOver }
+        guard service.stopsAsked == stopsAsked else { return .answered(.stoppedBeforeReady) }
+        switch outcome {
+        case .timedOut: return .answered(.running)
+        case .answered(.exitedBeforeReady) where Supervisor.isDone(service):
+            return .answered(.running)
+        default: return outcome
+        }
+    }
+
+    /// How long after its spawn a program that cannot be asked is watched.
+    private static let settling = Duration.milliseconds(300)
+
     /// Throws the error a waiting start ends with; returns when the service is up.
     func check(
         _ answer: StartWaiter.Outcome, of service: Service, timeout: Duration
@@ -78,7 +114,8 @@ extension Supervisor {
         }
     }
 
-    private static func isDone(_ service: Service) -> Bool {
+    /// Whether its last program ended by itself and well, as a job does.
+    static func isDone(_ service: Service) -> Bool {
         guard let exit = service.machine.lastExit else { return false }
         return exit.code == 0 && !exit.requested
     }

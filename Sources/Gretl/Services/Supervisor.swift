@@ -156,6 +156,10 @@ package final class Supervisor {
             }
         }
         service.starts.removeAll { $0.isOver }
+        if case .answered(.running) = outcome, timeout > .zero {
+            let settled = await settle(service, within: timeout)
+            return try await check(settled, of: service, timeout: timeout)
+        }
         if case .timedOut = outcome, stopsLate, service.machine.state != .running {
             await stop(service, grace: Supervisor.lateGrace)
             try await check(.stoppedLate, of: service, timeout: timeout)
