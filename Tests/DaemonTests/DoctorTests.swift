@@ -120,6 +120,26 @@ import Testing
         #expect(found.result.exit == 0)
     }
 
+    @Test func servicesWhoseFolderIsGoneAreNoticed() throws {
+        let fixture = try ServiceFixture()
+        let root = fixture.folder.file("my repo")
+        for path in [root, root + "-2"] {
+            _ = unsafe mkdir(path, 0o700)
+            for name in ["a", "b c"] {
+                let of = path == root ? name : "2\(name)"
+                let body = "{\"name\":\"\(of)\",\"port\":null,\"root\":\"\(path)\"}"
+                #expect(try fixture.daemon.ask("POST", "/v1/services", body).status == 201)
+            }
+        }
+        #expect(try diagnose(fixture.daemon.home).wrong("folders").isEmpty)
+        _ = unsafe rmdir(root)
+        let found = try diagnose(fixture.daemon.home)
+        #expect(found.result.exit == 0 && found.wrong("folders").count == 1)
+        #expect(
+            found.says("notice", "folders", "2 services from \(root), which is", "gr rm a 'b c';"),
+            "\(found.wrong("folders"))")
+    }
+
     @Test func whatAKilledDaemonLeftBehindIsExplained() throws {
         let fixture = try ServiceFixture()
         try fixture.register("web", port: ServiceFixture.freePort())

@@ -73,6 +73,36 @@ struct UpHarmTests {
         #expect(fixture.daemon.isAlive)
     }
 
+    @Test func `what every user can change is not run, unless it is named`() throws {
+        let fixture = try UpFixture()
+        fixture.write("[service.w]\nport = false\ncmd = \"exec sleep 600\"\n")
+        TemporaryFolder.write("A=1\n", to: fixture.folder.file("repo/.env"))
+        for path in ["repo/gr.toml", "repo/.env", "repo"] {
+            let file = fixture.folder.file(path)
+            let mode = try #require(TemporaryFolder.mode(file))
+            _ = unsafe chmod(file, mode | 0o002)
+            for words in [["up", "--yes"], ["up", "--plan"], ["config", "check"]] {
+                let run = try fixture.gr(words)
+                #expect(run.exit == 1 && run.output == "", "\(path) \(words): \(run.output)")
+                #expect(
+                    run.errors.hasPrefix(
+                        "gr: \(file): can be changed by every user of this machine"),
+                    "\(run.errors)")
+                #expect(run.errors.contains("chmod o-w \(file), or if that is meant: --file "))
+            }
+            #expect(try fixture.registered() == [])
+            // Stopping does no harm.
+            #expect(try fixture.gr("down").exit == 0)
+            let named = try fixture.gr("up", "--yes", "--file", "gr.toml")
+            #expect(named.exit == 0, "\(named.errors)")
+            #expect(try fixture.gr("down", "--rm").exit == 0)
+            _ = unsafe chmod(file, mode)
+        }
+        // Nobody can put another file in the place of this one.
+        _ = unsafe chmod(fixture.folder.file("repo"), 0o1777)
+        #expect(try fixture.gr("up", "--yes").exit == 0)
+    }
+
     @Test func `a file of another user in a folder above is not taken`() throws {
         // Only root can give files away.
         guard geteuid() == 0 else { return }
@@ -82,6 +112,7 @@ struct UpHarmTests {
         try #require(unsafe chown(fixture.folder.file("up/gr.toml"), 65_534, 65_534) == 0)
         let run = try fixture.gr("up", "--yes", in: "up/below")
         #expect(run.exit == 1 && run.errors.contains("belongs to another user (uid 65534)"))
+        #expect(!run.errors.contains("chmod"))
         #expect(try fixture.registered() == [])
     }
 }

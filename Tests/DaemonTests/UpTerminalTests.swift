@@ -160,6 +160,8 @@ struct UpTerminalTests {
         #expect(interrupted.sees("[y/N] "))
         interrupted.type("\u{03}")
         #expect([-SIGINT, 128 + SIGINT].contains(interrupted.end() ?? 0))
+        // The shell's prompt begins a line.
+        #expect(interrupted.output.hasSuffix("[y/N] ^C\r\n"), "\(interrupted.output)")
         #expect(try fixture.registered() == [])
         #expect(TextFile.read(fixture.daemon.file("allowed")) == nil)
     }
@@ -198,7 +200,7 @@ struct UpTerminalTests {
         #expect(
             run.output.hasSuffix(
                 "\r\u{1B}[Kgr: no longer waiting; the daemon goes on with slow\r\n"
-                    + "gr: hint: gr ls shows how far it is, gr down stops it\r\n"),
+                    + "\u{1B}[1mhint:\u{1B}[0m gr ls shows how far it is, gr down stops it\r\n"),
             "\(run.output)")
         // What was begun goes on, and the next one joins it.
         #expect(try fixture.status("quick") == "running")

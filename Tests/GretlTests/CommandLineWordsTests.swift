@@ -178,6 +178,33 @@ struct CommandLineWordsTests {
             run.errors.contains("'port = 21611' into \(folder.path)/config.toml; see: gr doctor"),
             "\(run.errors)")
         #expect(!run.errors.contains("peer_check"))
+        let json = CommandRun.gr(["ls", "--json", "--home", folder.path]).output
+        #expect(json.hasPrefix(#"{"code":"forbidden_user","message":"not you","hint":"another "#))
+        #expect(json.contains("'port = 21611' into") && !json.contains("peer_check"), "\(json)")
+        let given = CommandRun.gr(["ls", "--json", "--address", server.url]).output
+        #expect(given.contains("without --address") && !given.contains("peer_check"), "\(given)")
+    }
+
+    @Test func `what gr daemon cannot do for another daemon is not its hint`() {
+        let words = ["ls", "--address", "127.0.0.1:1"]
+        let nobody = CommandRun.gr(words)
+        #expect(nobody.code == 3)
+        #expect(
+            nobody.errors.hasSuffix(
+                "hint: is the address right? your own daemon is found without --address\n"))
+        let refusal = #"401 {"code":"unauthorized","message":"no token","hint":"send Bearer"}"#
+        let version = #"200 {"status":"ok","version":"9.9.9"}"#
+        let server = CannedServer(["GET /v1/services": refusal, "GET /health": version])
+        defer { server.stop() }
+        let refused = CommandRun.gr(["ls", "--address", server.url])
+        #expect(
+            refused.errors.hasSuffix("where it runs: gr daemon stop && gr daemon start\n"),
+            "\(refused.errors)")
+        let other = CommandRun.gr(["version", "--address", server.url])
+        #expect(
+            other.errors.hasSuffix(
+                "services go on: where it runs: gr daemon stop && gr daemon start\n"),
+            "\(other.errors)")
     }
 
     @Test func `who has no token is told where gr takes it from`() {
@@ -187,6 +214,9 @@ struct CommandLineWordsTests {
         let run = CommandRun.gr(["ls"], server: server)
         #expect(run.code == 7 && run.errors.contains("hint: gr sends $GR_AUTH_TOKEN, or "))
         #expect(!run.errors.contains("Bearer"), "\(run.errors)")
+        let json = CommandRun.gr(["ls", "--json"], server: server).output
+        #expect(json.hasPrefix(#"{"code":"unauthorized","message":"no token","hint":"gr sends $"#))
+        #expect(!json.contains("Bearer") && json.hasSuffix("}\n"), "\(json)")
     }
 
     @Test func `help shows what a gr toml looks like`() {

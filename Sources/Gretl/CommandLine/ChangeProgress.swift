@@ -132,7 +132,7 @@ final class ChangeProgress {
             waiting.isEmpty
             ? "what was begun" : waiting.prefix(10).joined(separator: ", ") + more
         context.warn("no longer waiting; the daemon goes on with \(what)")
-        context.warn("hint: \(goal.hint)")
+        write(style.paint("hint:", .strong) + " \(goal.hint)\n")
         Terminal.end(by: number)
     }
 

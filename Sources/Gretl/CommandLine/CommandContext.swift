@@ -42,7 +42,7 @@ struct CommandContext: Sendable {
                 if let pid, io.errorsAreTerminal { warn("started the daemon, pid \(pid)") }
             }
         }
-        let notice = VersionNotice { self.warn($0) }
+        let notice = VersionNotice(of: place) { self.warn($0) }
         if !isQuiet { client.noteServer = notice.note }
         return client
     }
@@ -83,8 +83,7 @@ struct CommandContext: Sendable {
 
     /// Asks a person, on standard error; only a yes is one.
     func ask(_ question: String) -> Bool {
-        io.writeErrors(Array("\(DisplayText.escaped(question)) [y/N] ".utf8))
-        let answer = io.readLine() ?? ""
+        let answer = io.readLine(Array("\(DisplayText.escaped(question)) [y/N] ".utf8)) ?? ""
         let word = answer.split(separator: " ").first ?? ""
         return ["y", "yes"].contains(word.lowercased())
     }

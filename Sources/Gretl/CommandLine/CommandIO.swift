@@ -13,8 +13,9 @@ package struct CommandIO: Sendable {
     package var writeErrors: @Sendable ([UInt8]) -> Void
     /// Why standard output takes nothing any more; nil while it does.
     package var outputFailure: @Sendable () -> String? = { nil }
-    /// A line that somebody types; nil at the end of the input.
-    package var readLine: @Sendable () -> String? = { nil }
+    /// Writes a question to standard error and gives the line that somebody types; nil at the end
+    /// of the input.
+    package var readLine: @Sendable (_ question: [UInt8]) -> String? = { _ in nil }
     package var inputIsTerminal = false
     package var outputIsTerminal = false
     package var errorsAreTerminal = false
@@ -70,7 +71,7 @@ package struct CommandIO: Sendable {
             let code = failed.withLock { $0 }
             return code == 0 ? nil : SystemError.text(code)
         }
-        io.readLine = { Terminal.readLine() }
+        io.readLine = { Terminal.readLine(behind: $0) }
         io.inputIsTerminal = Terminal.isTerminal(Terminal.input)
         io.outputIsTerminal = Terminal.isTerminal(Terminal.output)
         io.errorsAreTerminal = Terminal.isTerminal(Terminal.errors)

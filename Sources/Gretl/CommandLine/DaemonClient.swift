@@ -189,7 +189,10 @@ struct DaemonClient: Sendable {
             exit: ExitCode(status: answer.status, code: envelope.code), code: envelope.code,
             message: envelope.message, hint: envelope.hint,
             lines: envelope.details?.logTail ?? [], body: answer.body)
-        if let hint = hint(for: envelope.code) { failure.hint = hint }
+        if let hint = hint(for: envelope.code) {
+            failure.hint = hint
+            failure.renewBody()
+        }
         return failure
     }
 
@@ -198,12 +201,15 @@ struct DaemonClient: Sendable {
     private func hint(for code: String) -> String? {
         switch code {
         case "forbidden_user":
-            guard place.isHome, let home = place.home else { return nil }
+            guard place.isHome, let home = place.home else {
+                return "another user's daemon listens there; your own one is found without "
+                    + "--address and GRETL_DAEMON"
+            }
             return "another user's daemon has this port; for one of your own write a line such as "
                 + "'port = 21611' into \(home.path)/config.toml; see: gr doctor"
         case "unauthorized":
             return "gr sends $GR_AUTH_TOKEN, or the auth.token of config.toml; a daemon that is "
-                + "older than that file knows it after: gr daemon stop && gr daemon start"
+                + "older than that file knows it after: \(place.restart)"
         default: return nil
         }
     }
@@ -214,7 +220,11 @@ struct DaemonClient: Sendable {
     }
 
     private func nobody(at door: String, _ reason: String) -> CommandFailure {
-        unreachable("no daemon answers at \(door): \(reason)", "start it with: gr daemon start")
+        unreachable(
+            "no daemon answers at \(door): \(reason)",
+            place.isAddressed
+                ? "is the address right? your own daemon is found without --address"
+                : "start it with: gr daemon start")
     }
 
     private func failure(
@@ -242,7 +252,9 @@ struct DaemonClient: Sendable {
             return unreachable(
                 "the daemon at \(door) did not answer in time"
                     + (isQuestion ? "" : "; it may still do what it was told"),
-                "if it hangs: gr daemon stop; its services go on")
+                place.isAddressed
+                    ? "if it hangs, end it where it runs; its services go on"
+                    : "if it hangs: gr daemon stop; its services go on")
         case .foreignServer(let uid):
             return CommandFailure(
                 exit: .notAllowed, code: "foreign_server",

@@ -9,16 +9,24 @@ struct DaemonPlace: Sendable {
     let home: DaemonAddress.Home?
     /// --address or GRETL_DAEMON.
     private let given: DaemonAddress?
+    /// --address said which daemon: it need not be that of the home folder, or of this machine.
+    let isAddressed: Bool
 
     init(
         option: String?, home: DaemonAddress.Home?, environment: [String: String]
     ) throws(CommandFailure) {
         self.home = home
+        isAddressed = option != nil
         given = try DaemonAddress.given(option: option, environment: environment)
     }
 
     /// Whether it is the daemon of the home folder, wherever that listens.
     var isHome: Bool { given == nil && home != nil }
+
+    /// How this daemon is started anew: `gr daemon` is about that of the home folder only.
+    var restart: String {
+        (isAddressed ? "where it runs: " : "") + "gr daemon stop && gr daemon start"
+    }
 
     /// The path of the socket; nil when an address was given.
     var socket: String? {

@@ -25,9 +25,13 @@ enum DaemonStart {
 /// Says once that the daemon is of another version than this gr.
 final class VersionNotice: Sendable {
     private let isSaid = Lock(false)
+    private let restart: String
     private let say: @Sendable (String) -> Void
 
-    init(_ say: @escaping @Sendable (String) -> Void) { self.say = say }
+    init(of place: DaemonPlace, _ say: @escaping @Sendable (String) -> Void) {
+        restart = place.restart
+        self.say = say
+    }
 
     /// `server` is what the daemon's answer says of itself: `gr/0.1.0`.
     func note(_ server: String) {
@@ -39,6 +43,6 @@ final class VersionNotice: Sendable {
         guard isNew else { return }
         say(
             "the daemon has version \(server.dropFirst(3)), this gr \(Version.text); "
-                + "start it anew: gr daemon stop && gr daemon start")
+                + "start it anew: \(restart)")
     }
 }

@@ -7,7 +7,7 @@ internal import NetCore
 enum DownCommand {
     static let run: @Sendable (CommandContext) throws(CommandFailure) -> ExitCode = {
         (context) throws(CommandFailure) in
-        let file = try LoadedProject.locate(context)
+        let file = try LoadedProject.locate(context, isToRun: false)
         let grace = try ServiceCommands.time("grace", context)
         let client = try context.client()
         let own = try client.services().values.filter { $0.root == file.folder }

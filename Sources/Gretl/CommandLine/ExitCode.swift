@@ -75,6 +75,12 @@ package struct CommandFailure: Error {
         return json.bytes
     }
 
+    /// Has the API's envelope say what this failure does by now.
+    mutating func renewBody() {
+        body = nil
+        body = envelope
+    }
+
     /// Makes the envelope one with the field `details`, an object.
     mutating func setDetails(_ fields: (inout JSONText) -> Void) {
         var json = JSONText(capacity: 1_024)

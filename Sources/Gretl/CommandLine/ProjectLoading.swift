@@ -49,8 +49,11 @@ struct LoadedProject: Sendable {
         return warnings
     }
 
-    /// Finds the file by --file or from here, and reads it.
-    static func locate(_ context: CommandContext) throws(CommandFailure) -> ProjectFile {
+    /// Finds the file by --file or from here, and reads it. One that `isToRun` and was not named
+    /// must not be every user's to change.
+    static func locate(
+        _ context: CommandContext, isToRun: Bool
+    ) throws(CommandFailure) -> ProjectFile {
         let userHome = context.environment["HOME"]
         let named = context.invocation.value("file")
         let path: String
@@ -66,40 +69,54 @@ struct LoadedProject: Sendable {
                     + "--file")
         }
         do throws(FileError) {
-            return try ProjectFile.read(path, limit: Project.bytesMost, isNamed: named != nil)
-        } catch {
-            throw CommandFailure(
-                exit: .failure, code: "invalid_project", message: error.description,
-                hint: error.reason == .missing ? "name another file with --file" : nil)
-        }
+            return try ProjectFile.read(
+                path, limit: Project.bytesMost, isNamed: named != nil, isToRun: isToRun)
+        } catch { throw failure(error, file: path) }
     }
 
     /// Reads and checks everything; nothing is asked of the daemon.
     static func load(_ context: CommandContext) throws(CommandFailure) -> LoadedProject {
-        let file = try locate(context)
+        let file = try locate(context, isToRun: true)
         let shown = file.folder == context.io.directory ? ProjectFile.name : file.path
         var place = Project.Place(
             file: context.invocation.has("file") ? file.path : shown, folder: file.folder)
         place.userHome = context.environment["HOME"]
         place.home = try context.homeFolder()
         place.prefix = context.invocation.value("prefix")
+        let project: Project
+        do throws(ConfigurationError) { project = try Project.parse(file.bytes, at: place) } catch {
+            throw failure(error)
+        }
+        let bytes: [UInt8]?
+        do throws(FileError) {
+            bytes = try ProjectFile.contents(
+                of: project.environmentFile.path, limit: EnvironmentText.bytesMost,
+                isToRun: !context.invocation.has("file"))
+        } catch { throw failure(error, file: file.path) }
         do throws(ConfigurationError) {
-            let project = try Project.parse(file.bytes, at: place)
             return LoadedProject(
                 project, file: place.file,
-                try environmentText(project.environmentFile, of: place.file))
+                try environmentText(bytes, project.environmentFile, of: place.file))
         } catch { throw failure(error) }
     }
 
+    /// A failure to read a file; `file` is the gr.toml.
+    private static func failure(_ error: FileError, file: String) -> CommandFailure {
+        let hint: String? =
+            switch error.reason {
+            case .missing: "name another file with --file"
+            case .open:
+                "nothing was done; chmod o-w \(ShellQuoting.quoted(error.path)), or if that is "
+                    + "meant: --file \(ShellQuoting.quoted(file))"
+            case .full, .tooLarge, .unsafe, .locked, .other: nil
+            }
+        return CommandFailure(
+            exit: .failure, code: "invalid_project", message: error.description, hint: hint)
+    }
+
     private static func environmentText(
-        _ file: Project.EnvironmentFile, of project: String
+        _ bytes: [UInt8]?, _ file: Project.EnvironmentFile, of project: String
     ) throws(ConfigurationError) -> EnvironmentText {
-        let bytes: [UInt8]?
-        do throws(FileError) {
-            bytes = try ProjectFile.contents(of: file.path, limit: EnvironmentText.bytesMost)
-        } catch {
-            throw ConfigurationError(file: file.path, problems: [.init(message: error.message)])
-        }
         guard let bytes else {
             guard let line = file.line else { return EnvironmentText([]) }
             let problem = ConfigurationError.Problem(

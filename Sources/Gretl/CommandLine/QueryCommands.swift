@@ -265,7 +265,7 @@ enum QueryCommands {
         if daemon != Version.text {
             context.warn(
                 "gr and the daemon differ in version; start it anew, services go on: "
-                    + "gr daemon stop && gr daemon start")
+                    + client.place.restart)
         }
         return .success
     }

@@ -12,6 +12,8 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
         case tooLarge
         /// Owner, mode or kind of the file make it unsafe.
         case unsafe
+        /// Every user of the machine can change it.
+        case open
         /// Another process holds the lock.
         case locked
         case other

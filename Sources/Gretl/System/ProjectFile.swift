@@ -1,5 +1,6 @@
 // Finds and reads a gr.toml: upwards from a folder as git does, else in the user's own folder. Such
-// a file says what is run, so one that another user has put into a folder above ours is not taken.
+// a file says what is run, so one that another user has put into a folder above ours, or can
+// change, is not taken.
 // Blocking calls: for the client commands.
 
 import Glibc
@@ -33,15 +34,31 @@ package struct ProjectFile: Sendable {
 
     private static func exists(_ path: String) -> Bool { (try? PrivateFile.facts(of: path)) != nil }
 
-    /// A file beside it, such as its env_file; links are followed. Nil when there is none.
-    package static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8]? {
+    /// A file beside it, such as its env_file; links are followed. Nil when there is none. One that
+    /// `isToRun` must not be every user's to change.
+    package static func contents(
+        of path: String, limit: Int, isToRun: Bool
+    ) throws(FileError) -> [UInt8]? {
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard file >= 0 else {
             if errno == ENOENT { return nil }
             throw .failed("open", path, errno)
         }
         defer { _ = close(file) }
+        if isToRun { try refuseOpen(try PrivateFile.facts(of: file, path), path) }
         return try PrivateFile.contents(of: file, path, limit: limit)
+    }
+
+    /// Refuses a file that every user of the machine can change; of a folder that means to put
+    /// another file in its place, which the sticky bit forbids.
+    private static func refuseOpen(
+        _ facts: PrivateFile.Facts, _ path: String
+    ) throws(FileError) {
+        let isSticky = facts.isFolder && facts.mode & S_ISVTX != 0
+        guard facts.isFolder || facts.isRegular, facts.mode & S_IWOTH != 0, !isSticky else {
+            return
+        }
+        throw FileError(path, .open, "can be changed by every user of this machine")
     }
 
     /// Why nothing can run in a folder; nil when it can.
@@ -56,9 +73,9 @@ package struct ProjectFile: Sendable {
     }
 
     /// Reads the file at `path`. One that was looked for and not named has to be the user's own, or
-    /// root's.
+    /// root's, and when it `isToRun`, not every user's to change.
     package static func read(
-        _ path: String, limit: Int, isNamed: Bool
+        _ path: String, limit: Int, isNamed: Bool, isToRun: Bool
     ) throws(FileError) -> ProjectFile {
         let folder = PrivateFile.split(path).folder
         guard let resolved = unsafe realpath(folder, nil) else {
@@ -75,6 +92,11 @@ package struct ProjectFile: Sendable {
             throw FileError(
                 path, .unsafe,
                 "belongs to another user (uid \(facts.owner)); if that is meant: --file \(path)")
+        }
+        if isToRun, !isNamed {
+            try refuseOpen(facts, path)
+            let name = unsafe String(cString: resolved)
+            try refuseOpen(try PrivateFile.facts(of: name), name)
         }
         let bytes = try PrivateFile.contents(of: file, path, limit: limit)
         return ProjectFile(path: path, folder: unsafe String(cString: resolved), bytes: bytes)

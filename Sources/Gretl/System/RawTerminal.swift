@@ -3,6 +3,7 @@
 // terminal: a line of input, and the signals it must not die of with the terminal in that state.
 
 import Glibc
+import NetCore
 
 /// A terminal whose keys are handed on as they are.
 package final class RawTerminal {
@@ -60,10 +61,19 @@ extension Terminal {
     }
 
     /// A line that somebody types, without its end; nil at the end of the input.
-    package static func readLine() -> String? {
+    package static func readLine(behind question: [UInt8]) -> String? {
+        // Held back, so that the shell's prompt does not come to stand behind the question.
+        let signals = HeldSignals(HeldSignals.ending)
+        defer { signals.release() }
+        write(question, to: errors)
         var line: [UInt8] = []
         while line.count < 4_096 {
-            guard waitReadable([input])[0] else { continue }
+            let isThere = waitReadable([input, signals.descriptor])
+            if isThere[1], let number = signals.next() {
+                write([0x0A], to: errors)
+                end(by: number)
+            }
+            guard isThere[0] else { continue }
             guard let bytes = take(from: input, most: 1) else { continue }
             guard let byte = bytes.first else { return line.isEmpty ? nil : text(line) }
             if byte == 0x0A { return text(line) }

@@ -26,7 +26,7 @@ enum DaemonChecks {
         var findings: [Finding] = [
             .good("daemon", "gr \(version) answers at \(client.address.url)\(pid)")
         ]
-        let again = "start it anew, services go on: gr daemon stop && gr daemon start"
+        let again = "start it anew, services go on: \(client.place.restart)"
         if health.version != Version.text {
             findings.append(
                 .notice(

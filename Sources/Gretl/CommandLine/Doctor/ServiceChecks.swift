@@ -24,6 +24,8 @@ enum ServiceChecks {
             ]
         }
         var findings = ports(services, holders) + states(services)
+        // Elsewhere are other folders.
+        if client.address.isLoopback { findings += folders(services) }
         if let home { findings += monitors(services, "\(home)/run") }
         return findings
     }
@@ -79,6 +81,25 @@ enum ServiceChecks {
                         + (service.stopReason.map { ": \($0)" } ?? ""),
                     hint: "gr logs \(service.name)")
             }, "services")
+    }
+
+    /// Folders of gr.toml files that were deleted or moved: the names still belong to them, so that
+    /// the same file at another place is refused.
+    private static func folders(_ services: [ServiceAnswer]) -> [Finding] {
+        let byRoot = Dictionary(grouping: services.filter { $0.root != nil }) { $0.root ?? "" }
+        let gone = byRoot.filter { ProjectFile.unusable(folder: $0.key) != nil }
+            .sorted { $0.key < $1.key }
+        return shortened(
+            gone.map { root, services in
+                let names = services.map(\.name).sorted()
+                let words = names.prefix(most).map(ShellQuoting.quoted).joined(separator: " ")
+                let rest = names.count > most ? ", and \(names.count - most) more" : ""
+                return .notice(
+                    "folders",
+                    "\(HomeChecks.counted(names.count, "service")) from \(root), which is gone or "
+                        + "was moved: their names belong to it",
+                    hint: "forget them: gr rm \(words)\(rest); then gr up where the folder is now")
+            }, "folders")
     }
 
     /// A monitor is the parent of its program. One that is about to start or to end one has none.
