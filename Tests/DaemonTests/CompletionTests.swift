@@ -74,7 +74,47 @@ import Testing
                 ("show down @al", "[down][@all]"),
             ], in: shell, home: daemon.home)
         let slash = shell == .zsh ? "" : "/"
-        try expect([("show --home deep", "[--home][deep-folder\(slash)]")], in: shell, home: "/")
+        TemporaryFolder.write("", to: folder.file("one-file.toml"))
+        try expect(
+            [
+                ("show --home deep", "[--home][deep-folder\(slash)]"),
+                ("show add x --cwd deep", "[add][x][--cwd][deep-folder\(slash)]"),
+                ("show add x --cwd=deep", "[add][x][--cwd=deep-folder\(slash)]"),
+                ("show up --file one-", "[up][--file][one-file.toml]"),
+                ("show up -f one-", "[up][-f][one-file.toml]"),
+                ("show up --file=one-", "[up][--file=one-file.toml]"),
+            ], in: shell, home: "/")
+    }
+
+    @Test(arguments: DrivenShell.allCases)
+    func portsThatSomebodyListensOnAreCompleted(shell: DrivenShell) throws {
+        let daemon = try daemon([])
+        // What is typed must not be the beginning of another one, of this machine's other tests.
+        var holders: [Holder] = []
+        var port = ""
+        for _ in 0..<50 where port.isEmpty {
+            let holder = Holder("127.0.0.1")
+            holders.append(holder)
+            let beginning = "\(holder.port)".dropLast()
+            let listed = try daemon.ask("GET", "/v1/ports").json["ports"].items
+            let alike = Set(listed.compactMap { $0["port"].integer }).count {
+                "\($0)".hasPrefix(beginning)
+            }
+            if alike == 1 { port = "\(holder.port)" }
+        }
+        try #require(!port.isEmpty)
+        let typed = port.dropLast()
+        try expect(
+            [
+                ("show kill \(typed)", "[kill][\(port)]"),
+                ("show kill :\(typed)", "[kill][:\(port)]"),
+                ("show who \(typed)", "[who][\(port)]"),
+                ("show who :\(typed)", "[who][:\(port)]"),
+                ("show adopt \(typed)", "[adopt][\(port)]"),
+                // One that nobody has is wanted here.
+                ("show add x --port \(typed)", "[add][x][--port][\(typed)]"),
+            ], in: shell, home: daemon.home)
+        #expect(holders.allSatisfy { $0.isListening })
     }
 
     @Test(arguments: DrivenShell.allCases)

@@ -219,6 +219,10 @@ enum BashCompletion {
                 _gr_ask group ls
                 ;;
             project) _gr_ask config check ;;
+            ports)
+                [[ $cur == :* ]] && prefix=:
+                _gr_ask ports
+                ;;
             folders) compopt -o dirnames ;;
             files) compopt -o default ;;
             esac

@@ -15,6 +15,8 @@ enum CompletionSource: Equatable, Sendable {
     case project
     /// Commands of gr.
     case commands
+    /// Those that somebody listens on.
+    case ports
     case folders
     case files
 
@@ -50,6 +52,7 @@ enum CompletionSource: Equatable, Sendable {
         case .members: "members"
         case .project: "project"
         case .commands: "commands"
+        case .ports: "ports"
         case .folders: "folders"
         case .files: "files"
         }
@@ -101,8 +104,11 @@ enum CompletionTable {
         option.value.map { CompletionSource(placeholder: $0, choices: option.choices) }
     }
 
+    /// A port that is an option's value is one that nobody has yet.
     static func source(_ argument: ArgumentSpec) -> CompletionSource {
-        argument.isFromFile ? .project : CompletionSource(placeholder: argument.name)
+        if argument.isFromFile { return .project }
+        return ["PORT", ":PORT"].contains(argument.name)
+            ? .ports : CompletionSource(placeholder: argument.name)
     }
 
     /// The commands with a command of the user's behind `--`.

@@ -194,10 +194,16 @@ enum FishCompletion {
                         printf '%s\n' $prefix(__gr_ask group ls $place)
                     case project
                         printf '%s\n' $prefix(__gr_ask config check $place)
+                    case ports
+                        string match -q -- ':*' $cur
+                        and set prefix :
+                        printf '%s\n' $prefix(__gr_ask ports $place)
                     case folders
-                        __fish_complete_directories $cur ''
+                        set cur (string sub -s (math 1 + (string length -- "$prefix")) -- $cur)
+                        printf '%s\n' $prefix(__fish_complete_directories $cur '')
                     case files
-                        __fish_complete_path $cur
+                        set cur (string sub -s (math 1 + (string length -- "$prefix")) -- $cur)
+                        printf '%s\n' $prefix(__fish_complete_path $cur)
                 end
             end
 

@@ -208,6 +208,11 @@ enum ZshCompletion {
                     _gr_ask config check
                     compadd -a found
                     ;;
+                (ports)
+                    compset -P :
+                    _gr_ask ports
+                    compadd -a found
+                    ;;
                 (folders) _files -/ ;;
                 (files) _files ;;
                 esac
