@@ -47,6 +47,7 @@ struct CommandEventTests {
             try text(fixture, "--since", "1", "--type", "service.*").dropFirst(10)
                 .hasPrefix("     2  "))
         #expect(try text(fixture, "-n", "0") == "")
+        #expect(try text(fixture, "-q") == "web\nother\nweb\n")
         #expect(
             try text(fixture, "--jsonl", "-n", "1", "other")
                 == #"{"event":"service.registered","id":2,"data":{"name":"other","port":null,"#

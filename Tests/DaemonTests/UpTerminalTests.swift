@@ -70,6 +70,7 @@ struct UpTerminalTests {
             nothing was done
 
             """)
+        check(try fixture.gr("up", "--plan", "-q"), 0, "cache\nweb\n")
         check(
             try fixture.gr("up", "--yes"), 0,
             """
@@ -89,9 +90,12 @@ struct UpTerminalTests {
 
             """)
         check(try fixture.gr("up", "-q"), 0, "cache\ndb\nweb\n")
+        check(try fixture.gr("up", "--plan", "-q"), 0, "")
+        check(try fixture.gr("start", "--plan", "-q", "web"), 0, "")
         check(
             try fixture.gr("down"), 0,
             "web stopped\ndb left alone: somebody else runs it\ncache stopped\n")
+        check(try fixture.gr("start", "--plan", "-q", "cache"), 0, "cache\n")
         check(try fixture.gr("down", "-q"), 0, "")
         check(
             try fixture.gr("down", "--rm"), 0,

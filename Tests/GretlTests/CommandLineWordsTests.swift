@@ -219,6 +219,16 @@ struct CommandLineWordsTests {
         #expect(!json.contains("Bearer") && json.hasSuffix("}\n"), "\(json)")
     }
 
+    @Test func `help that is to be quiet gives names, and the usage of a command`() {
+        let names = CommandRun.gr(["help", "-q"]).output
+        #expect(names.split(separator: "\n").contains("daemon start"), "\(names)")
+        #expect(names.hasSuffix("\n") && !names.contains("Usage"))
+        let topic = CommandRun.gr(["help", "daemon", "-q"]).output
+        #expect(topic.hasPrefix("daemon start\n"), "\(topic)")
+        let usage = CommandRun.gr(["help", "who", "-q"]).output
+        #expect(usage.hasPrefix("gr who PORT") && usage.split(separator: "\n").count == 1)
+    }
+
     @Test func `help shows what a gr toml looks like`() {
         let run = CommandRun.gr(["help", "gr.toml"])
         #expect(run.code == 0)

@@ -120,6 +120,8 @@ enum HelpCommand {
         guard let first = words.first else {
             if context.isJSON {
                 context.printJSON(table(CommandTable.commands))
+            } else if context.isQuiet {
+                for command in CommandTable.commands { context.print(command.name) }
             } else {
                 context.io.writeOutput(Array(HelpText.overview(context.style).utf8))
             }
@@ -135,6 +137,8 @@ enum HelpCommand {
         guard named != nil || !topic.isEmpty else { throw CommandTable.unknown(words) }
         if context.isJSON {
             context.printJSON(table((named.map { [$0] } ?? []) + topic))
+        } else if context.isQuiet {
+            for line in named.map({ [$0.usage] }) ?? topic.map(\.name) { context.print(line) }
         } else {
             let text =
                 named.map { HelpText.command($0, context.style) }

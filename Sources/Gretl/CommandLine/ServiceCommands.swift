@@ -143,6 +143,10 @@ enum ServiceCommands {
             }
             if context.isJSON { return context.printJSON(body) }
             for step in try client.decode(Plan.self, body).plan {
+                if context.isQuiet {
+                    if step.action == "start" { context.print(shown(step.name)) }
+                    continue
+                }
                 let reason = step.reason.map { ": \(shown($0))" } ?? ""
                 context.print("\(shown(step.action)) \(shown(step.name))\(reason)")
             }

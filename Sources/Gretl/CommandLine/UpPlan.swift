@@ -37,6 +37,12 @@ struct UpPlan {
             context.printJSON(json(steps, open, left))
             return .success
         }
+        if context.isQuiet {
+            for step in steps where step.action == "start" {
+                context.print(DisplayText.escaped(step.name))
+            }
+            return .success
+        }
         var table = TableOutput(columns: [
             .init(title: "NAME"), .init(title: "FILE"), .init(title: "START"),
             .init(title: "WHY", expendability: 1),

@@ -174,6 +174,10 @@ struct EventReading {
             return
         }
         let fields = EventFields(frame.data)
+        if context.isQuiet {
+            if let name = fields.subjects.first { context.print(DisplayText.escaped(name)) }
+            return
+        }
         let style = context.style
         let id = DisplayText.padded(DisplayText.escaped(frame.id ?? "-"), to: 6, toRight: true)
         let type = DisplayText.padded(DisplayText.escaped(frame.type), to: 20)
