@@ -80,7 +80,8 @@ let package = Package(
             path: "Tests/CrashTests", swiftSettings: strict),
         .testTarget(
             name: "DaemonTests", dependencies: ["CEpoll", "Gretl", "TestSupport"],
-            path: "Tests/DaemonTests", swiftSettings: strict),
+            path: "Tests/DaemonTests", exclude: ["Golden"],
+            swiftSettings: strict),
     ],
     cLanguageStandard: .gnu11,
     cxxLanguageStandard: .cxx17
