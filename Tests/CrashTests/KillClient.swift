@@ -114,7 +114,10 @@ final class KillClient: @unchecked Sendable {
 
     private func start(_ index: Int, _ port: UInt16) -> Bool {
         let service = services[index]
-        let target = "/v1/services/\(service.name)/start"
+        // Without a port only the spawn is waited for: a round is shorter than the moment after
+        // which such a start is answered.
+        let query = service.kind == .server ? "" : "?timeout=0"
+        let target = "/v1/services/\(service.name)/start\(query)"
         guard let answer = ask(index, .start, port, "POST", target) else { return false }
         guard answer.status == 200, let version = service.version,
             let pid = answer.json["pid"].integer

@@ -109,7 +109,7 @@ struct CommandLogTests {
             + "select(undef, undef, undef, 0.02) }'"
         for name in ["one", "two"] {
             try fixture.register(name, command: "exec \(count)")
-            try fixture.start(name)
+            try fixture.start(name, "?timeout=0")
         }
         let run = try fixture.daemon.gr(["logs", "-f", "one", "two", "-n", "5"])
         #expect(run.sees("one | one 20\n") && run.sees("two | two 20\n"))

@@ -19,6 +19,7 @@ extension LoadedProject {
         let shared = sharedPorts(services)
         problems += shared
         guard !problems.isEmpty else { return }
+        problems.sort { ($0.line ?? .max) < ($1.line ?? .max) }
         var failure = Self.failure(ConfigurationError(file: file, problems: problems))
         if problems.count == shared.count {
             failure.hint =

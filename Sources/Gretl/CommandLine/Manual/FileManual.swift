@@ -91,6 +91,9 @@ enum FileManual {
                 + "changed. Without a terminal gr up refuses; gr up --yes allows what the file "
                 + "says now.")
         page.paragraph(
+            "A gr.toml, its folder or an env_file that every user of the machine can change is "
+                + "not run, unless the file is named by --file.")
+        page.paragraph(
             "A name belongs to the folder that registered it. Another folder, such as a second "
                 + "worktree, needs a prefix, and ports of its own to run at the same time.")
         page.section("EXAMPLES")
