@@ -87,7 +87,10 @@ import Testing
             run.type(keys)
         }
         if let text = step.until {
-            let isSaid = run.wait(60_000) { ($0.output + $0.errors).contains(text) }
+            let isSaid = run.wait(60_000) {
+                let told = $0.output + $0.errors
+                return told.contains(text) && told.last?.isNewline == true
+            }
             #expect(isSaid, "\(step.line): \(run.output)\(run.errors)")
             if isPipe { run.signal(SIGINT) } else { run.type("\u{03}") }
         }
@@ -113,10 +116,11 @@ import Testing
             return CommandTranscript.marked(head, "|", stage) + "  (and so on)\n"
         case .ours:
             // The other lines are about whatever else runs on the machine.
-            let ours = stage.ports.values.map { "\($0)" }
-            let lines = output.split(separator: "\n").enumerated().filter { index, line in
-                index == 0 && line.contains("PORT") || ours.contains { line.contains($0) }
-            }.map { $0.element + "\n" }
+            let ours = Set(stage.ports.values.map { "\($0)" })
+            let lines = output.split(separator: "\n").filter { line in
+                line.contains("PORT")
+                    || ours.contains(line.split(separator: " ").first.map(String.init) ?? "")
+            }.map { $0 + "\n" }
             // How wide the columns are, too.
             return CommandTranscript.marked(lines.joined(), "|", stage)
                 .replacing(#/ +/#, with: " ")

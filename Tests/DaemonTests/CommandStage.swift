@@ -70,6 +70,15 @@ final class CommandStage {
         _ = try services.start("bad")
         try #require(try services.waits("bad", for: "failed", within: 30_000))
         try #require(try services.waits("db", for: "running", within: 30_000))
+        // What comes a moment later than the status: measured values, and lines of the logs.
+        for name in ["web", "worker", "repl"] {
+            try #require(
+                try eventually(within: 30_000) { try services.service(name)["cpu"] != .null })
+        }
+        for (name, text) in [("web", "listening\n"), ("bad", "no config\n"), ("repl", "hello")] {
+            let log = services.daemon.file("logs/\(name).log")
+            try #require(eventually(within: 30_000) { TextFile.read(log)?.contains(text) == true })
+        }
     }
 
     private func writeFiles() {

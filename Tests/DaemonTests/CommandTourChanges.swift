@@ -136,7 +136,7 @@ extension CommandTour {
             .init("gr daemon status -q", 3, in: .spare),
             .init("gr daemon status --json", show: .json)),
         CommandPart(
-            "daemon start", .init("gr daemon start", in: .spare),
+            "daemon start", .init("gr daemon start --listen 127.0.0.1:0", in: .spare),
             .init("gr daemon start", in: .spare),
             .init("gr daemon start --json", in: .spare, show: .json)
         ),
@@ -151,7 +151,7 @@ extension CommandTour {
             "daemon install", .init("gr daemon install --print", in: .spare),
             .init("gr daemon install --print --json", in: .spare, show: .json)),
         CommandPart(
-            "serve", .init("gr serve", in: .spare, until: "started"),
+            "serve", .init("gr serve --listen 127.0.0.1:0", in: .spare, until: "started"),
             .init("gr serve --listen nowhere", 2, in: .spare),
             .init("gr serve --prot 1", 2, in: .spare)),
     ]

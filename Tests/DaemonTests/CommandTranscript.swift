@@ -47,8 +47,9 @@ enum CommandTranscript {
             .replacing(#/pid( +)(\x1B\[0m)?\d+/#) { "pid\($0.1)\($0.2 ?? "")PID" }
             .replacing(#/pid=\d+/#, with: "pid=PID")
             .replacing(#/starting \d+/#, with: "starting PID")
-            .replacing(#/\d+s ago/#, with: "AGE ago")
-            .replacing(#/\d+s, since/#, with: "AGE, since")
+            .replacing(#/(\x1B\[\d*m)?(\d+[dhm])?\d+[hms](, since| ago)/#) {
+                "\($0.1 ?? "")AGE\($0.3)"
+            }
             .replacing(#/\d+(\.\d+)?%/#, with: "CPU%")
             .replacing(#/\d+(\.\d+)? (kB|MB|GB|TB)/#, with: "SIZE")
             .replacing(#/Linux \d+\.\d+[-\w.+]*/#, with: "Linux VERSION")

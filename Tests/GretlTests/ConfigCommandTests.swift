@@ -55,7 +55,7 @@ struct ConfigCommandTests {
             "gr: \(file) has 3 mistakes",
             "  \(file):1:10: service.web.port is missing; port = false makes a worker that listens nowhere",
             "  \(file):2:1: unknown key \"service.web.prot\"; did you mean \"service.web.port\"?",
-            "  \(file):3:11: service.web.restart: is none of never, on-failure, always; the default is on-failure",
+            "  \(file):3:11: service.web.restart is none of never, on-failure, always; the default is on-failure",
         ]
         #expect(Array(lines.prefix(4)) == wanted)
         #expect(run.errors.contains("hint: nothing was done"))

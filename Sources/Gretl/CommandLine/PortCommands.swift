@@ -211,9 +211,12 @@ enum PortCommands {
         }
         let service = try client.decode(ServiceAnswer.self, body)
         let pid = service.pid.map { "pid \($0)" } ?? "the process"
-        let command = service.cmd.map { " (\($0))" } ?? ""
-        context.say(
-            DisplayText.escaped("\(pid)\(command) is service \(service.name) from now on"))
+        context.say(DisplayText.escaped("\(pid) is service \(service.name) from now on"))
+        if let command = service.cmd.map(DisplayText.escaped) {
+            // A program given on a command line can have any length.
+            let isLong = command.count > 100
+            context.say("its next start runs: \(command.prefix(100))" + (isLong ? "…" : ""))
+        }
         for warning in service.warnings ?? [] { context.warn("warning: \(warning)") }
         return .success
     }

@@ -51,7 +51,7 @@ struct ProjectServiceReader {
             try ServicePatch.check(name: entry.key)
             try ServicePatch.check(name: name)
         } catch {
-            problems.add(entry.line, entry.column, "[\(path)]: \(Self.words(error))")
+            problems.add(entry.line, entry.column, "[\(path)]" + Self.words(error))
             return nil
         }
         fields["name"] = .string(name)
@@ -84,7 +84,7 @@ struct ProjectServiceReader {
                 spec: spec, name: entry.key, line: entry.line,
                 directoryLine: child("cwd", of: entry)?.line)
         } catch {
-            problems.add(entry.line, entry.column, "[\(path)]: \(Self.words(error))")
+            problems.add(entry.line, entry.column, "[\(path)]" + Self.words(error))
             return nil
         }
     }
@@ -141,11 +141,12 @@ struct ProjectServiceReader {
             fields[field] = value
         } catch {
             isBad = true
-            problems.add(child.node, "\(key): \(Self.words(error))")
+            problems.add(child.node, key + Self.words(error))
         }
     }
 
-    /// The words of an API error as they fit behind a key of the file.
+    /// The words of an API error as they follow a key of the file: ` is out of range`, or
+    /// `: anything else`.
     private static func words(_ error: APIError) -> String {
         let parts = error.message.split(separator: "'", omittingEmptySubsequences: false)
         let message = parts.map { part in
@@ -155,9 +156,9 @@ struct ProjectServiceReader {
     }
 
     private static func told(_ text: String, _ hint: String) -> String {
-        var message = text
-        if message.hasPrefix("the field '"), let end = message.dropFirst(11).firstIndex(of: "'") {
-            message = String(message[message.index(after: end)...].drop { $0 == " " })
+        var message = ": " + text
+        if text.hasPrefix("the field '"), let end = text.dropFirst(11).firstIndex(of: "'") {
+            message = String(text[text.index(after: end)...])
         }
         let hint = hint.hasPrefix("see docs") ? "" : "; \(hint)"
         return ProjectProblems.shown(message + hint)

@@ -165,6 +165,6 @@ extension APIError {
     static func nobodyListens(_ port: Int) -> APIError {
         APIError(
             .notFound, "nobody listens on port \(port)",
-            hint: "run 'gr ports', or GET /v1/ports, for those somebody listens on")
+            hint: "run 'gr ports', or ask GET /v1/ports, for the ports in use")
     }
 }

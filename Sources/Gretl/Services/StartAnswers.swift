@@ -82,13 +82,13 @@ extension Supervisor {
                 .readyTimeout,
                 "'\(service.name)' started but was not ready within "
                     + "\(timeout.inMilliseconds) ms\(last)",
-                hint: "it was left running; its output is in \(log)")
+                hint: "it was left running; see 'gr logs \(service.name)', or \(log)")
         case .stoppedLate:
             throw APIError(
                 .readyTimeout,
                 "'\(service.name)' was not ready within \(timeout.inMilliseconds) ms and was "
                     + "stopped\(last)",
-                hint: "its output is in \(log)")
+                hint: "see 'gr logs \(service.name)', or \(log)")
         case .answered(.portTaken):
             throw await portInUse(service.reachable.port ?? 0, for: service)
         case .daemonEnds:
@@ -97,7 +97,7 @@ extension Supervisor {
             throw APIError(
                 .readyTimeout,
                 "'\(service.name)' ended before it was ready: \(Supervisor.words(service))",
-                hint: "its output is in \(log)")
+                hint: "see 'gr logs \(service.name)', or \(log)")
         case .answered(.stoppedBeforeReady):
             throw APIError(
                 .readyTimeout, "'\(service.name)' was stopped before it was ready",
