@@ -80,7 +80,7 @@ import Testing
     private func run(_ step: CommandStep, _ stage: CommandStage) throws -> String {
         let isPipe = stage.surface == .pipe
         let run = try stage.begin(
-            Array(stage.words(step.line).dropFirst()), in: step.place, input: step.input,
+            stage.words(step.line), in: step.place, input: step.input,
             columns: step.columns)
         for (text, keys) in isPipe ? [] : step.keys {
             #expect(run.sees(text, within: 60_000), "\(step.line): \(run.output)")

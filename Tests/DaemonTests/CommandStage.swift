@@ -12,7 +12,7 @@ final class CommandStage {
     enum Surface: String, CaseIterable, Sendable { case pipe, terminal }
 
     /// The folder a command runs in; the last has a daemon of its own, which does not run yet.
-    enum Place: Sendable { case folder, repo, broken, spare }
+    enum Place: Sendable { case folder, repo, failing, broken, spare }
 
     let surface: Surface
     private let world: UpFixture
@@ -30,7 +30,9 @@ final class CommandStage {
         world = try UpFixture()
         // All of five digits, so that a placeholder of five characters keeps columns in line.
         var ports: [String: UInt16] = [:]
-        let names = ["P_WEB", "P_API", "P_BAD", "P__DB", "PBUSY", "P_OUT", "PFREE", "P_DEV"]
+        let names = [
+            "P_WEB", "P_API", "P_BAD", "P__DB", "PBUSY", "P_OUT", "PFREE", "P_DEV", "P_LIC",
+        ]
         // A list of ports has the same order then.
         let free = names.map { _ in ServiceFixture.freePort() }.sorted()
         for (name, port) in zip(names, free) { ports[name] = port }
@@ -105,6 +107,21 @@ final class CommandStage {
             depends_on = ["three"]
 
             """, in: "broken")
+        world.write(
+            """
+            [service.fine]
+            port = false
+            cmd = "exec sleep 600"
+            [service.unlicensed]
+            port = \(port("P_LIC"))
+            cmd = "echo no license; exit 4"
+            restart = "never"
+            [service.behind]
+            port = false
+            cmd = "exec sleep 600"
+            depends_on = ["unlicensed"]
+
+            """, in: "failing")
     }
 
     // MARK: Runs
@@ -113,23 +130,25 @@ final class CommandStage {
         switch place {
         case .folder: world.folder.path
         case .repo: world.folder.file("repo")
+        case .failing: world.folder.file("failing")
         case .broken: world.folder.file("broken")
         case .spare: spare.user
         }
     }
 
-    /// Begins one command with the words behind `gr`.
+    /// Begins one command: `gr` and its words, and before it variables.
     func begin(
         _ words: [String], in place: Place, input: String?, columns: UInt16
     ) throws -> CommandProcess {
         let isSpare = place == .spare
+        let variables = words.prefix { $0 != "gr" }
         return try CommandProcess(
-            [BuildProducts.gr] + words,
+            [BuildProducts.gr] + words.dropFirst(variables.count + 1),
             environment: [
                 "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "TZ=UTC",
                 "TERM=xterm-256color", "HOME=\(isSpare ? spare.user : world.folder.path)",
                 "GR_HOME=\(isSpare ? spare.home : world.daemon.home)",
-            ], on: surface == .pipe ? .pipes : .terminal(rows: 30, columns: columns),
+            ] + variables, on: surface == .pipe ? .pipes : .terminal(rows: 30, columns: columns),
             input: input, directory: directory(place))
     }
 

@@ -17,7 +17,7 @@ struct CommandStep: Sendable {
         case json, jsonLines
     }
 
-    /// With the five characters that stand for a port.
+    /// With the five characters that stand for a port; variables stand before it.
     let line: String
     var exit: Int32 = 0
     /// Where somebody at a terminal says something else.
@@ -77,6 +77,8 @@ enum CommandTour {
         CommandPart(
             "ls", .init("gr ls"), .init("gr ls @site"), .init("gr ls -q --status running"),
             .init("gr ls --status armed"), .init("gr ls @nobody", 4),
+            .init("gr ls", on: .terminal, columns: 38), .init("NO_COLOR=1 gr ls @site"),
+            .init("gr ls @site --color always"),
             .init("gr ls --json", show: .json)),
         CommandPart(
             "status", .init("gr status"), .init("gr status web"), .init("gr status api"),

@@ -121,6 +121,7 @@ extension CommandTour {
             "up", .init("gr up --plan", in: .repo),
             .init("gr up", 7, in: .repo, show: .last, keys: [("[y/N] ", "n\r")]),
             .init("gr up --yes", in: .repo, show: .last), .init("gr up", in: .repo, show: .last),
+            .init("gr up --yes", 8, in: .failing, show: .last),
             .init("gr up nobody", 4, in: .repo), .init("gr up", 1, in: .broken),
             .init("gr up", 1), .init("gr up --json", in: .repo, show: .json)),
         CommandPart(

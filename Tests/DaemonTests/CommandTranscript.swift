@@ -151,7 +151,8 @@ enum TableMask {
 
     private static func isHeader(_ line: String) -> Bool {
         let words = line.split(separator: " ")
-        return words.count > 2 && words.contains("PORT") && words.contains("PID")
+        return words.count > 2 && words.contains("PORT")
+            && !Set(words).isDisjoint(with: ["PID", "UP"])
     }
 
     private static func end(of title: String, _ line: String) -> Int? {
