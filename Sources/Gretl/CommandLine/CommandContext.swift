@@ -81,6 +81,25 @@ struct CommandContext: Sendable {
         if !isJSON { io.writeErrors(Array("gr: \(DisplayText.escaped(text))\n".utf8)) }
     }
 
+    /// The failure of one of many, which looks like that of a command.
+    func complain(_ text: String) { writeErrors("gr:", .bad, text) }
+
+    /// The next step, behind failures.
+    func advise(_ text: String) { writeErrors("hint:", .strong, text) }
+
+    private func writeErrors(_ mark: String, _ ink: Ink, _ text: String) {
+        if isJSON { return }
+        let line = "\(errorStyle.paint(mark, ink)) \(DisplayText.escaped(text))\n"
+        io.writeErrors(Array(line.utf8))
+    }
+
+    /// Style of standard error.
+    private var errorStyle: OutputStyle {
+        OutputStyle(
+            choice: Self.color(invocation), isTerminal: io.errorsAreTerminal,
+            environment: environment)
+    }
+
     /// Asks a person, on standard error; only a yes is one.
     func ask(_ question: String) -> Bool {
         let answer = io.readLine(Array("\(DisplayText.escaped(question)) [y/N] ".utf8)) ?? ""
@@ -91,11 +110,7 @@ struct CommandContext: Sendable {
     /// Reports a failure: the envelope on standard output under --json, else words on standard
     /// error.
     func report(_ failure: CommandFailure) {
-        Self.report(
-            failure, isJSON: isJSON, io: io,
-            style: OutputStyle(
-                choice: Self.color(invocation), isTerminal: io.errorsAreTerminal,
-                environment: environment))
+        Self.report(failure, isJSON: isJSON, io: io, style: errorStyle)
     }
 
     static func report(

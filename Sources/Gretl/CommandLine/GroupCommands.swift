@@ -149,15 +149,13 @@ enum GroupCommands {
                 continue
             }
             let reason = result.message.map { ": \($0)" } ?? ""
-            context.warn("\(result.name) \(result.outcome)\(reason)")
+            context.complain("\(result.name) \(result.outcome)\(reason)")
         }
         for warning in answer.warnings ?? [] { context.warn("warning: \(warning)") }
         let failed = results.filter(\.isFailure)
         guard let first = failed.first else { return .success }
-        if !context.isJSON {
-            let name = DisplayText.escaped(ShellQuoting.quoted(first.name))
-            context.io.writeErrors(Array("hint: see: gr status \(name), gr logs \(name)\n".utf8))
-        }
+        let name = ShellQuoting.quoted(first.name)
+        context.advise("see: gr status \(name), gr logs \(name)")
         return failed.count == results.count ? .failure : .partialFailure
     }
 }

@@ -101,7 +101,7 @@ struct UpReport {
         if spec?.command == nil, result.outcome == "failed", !context.invocation.has("wait") {
             line += "; to wait for it: gr up --wait"
         }
-        context.warn(line)
+        context.complain(line)
         if result.code == "ready_timeout", spec?.command != nil { showOutput(of: name) }
     }
 
