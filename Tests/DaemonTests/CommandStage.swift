@@ -32,6 +32,7 @@ final class CommandStage {
         var ports: [String: UInt16] = [:]
         let names = [
             "P_WEB", "P_API", "P_BAD", "P__DB", "PBUSY", "P_OUT", "PFREE", "P_DEV", "P_LIC",
+            "PHELD",
         ]
         // A list of ports has the same order then.
         let free = names.map { _ in ServiceFixture.freePort() }.sorted()
@@ -40,7 +41,7 @@ final class CommandStage {
         user = try Program.run(["id", "-un"]).output.replacing("\n", with: "")
         version = try Program.run([BuildProducts.gr, "version", "-q"]).output
             .replacing("\n", with: "")
-        for name in ["P__DB", "PBUSY", "P_OUT"] {
+        for name in ["P__DB", "PBUSY", "P_OUT", "PHELD"] {
             outsiders.append(try Outsider(listensOn: ["127.0.0.1:\(port(name))"]))
         }
         try populate()
@@ -116,6 +117,9 @@ final class CommandStage {
             port = \(port("P_LIC"))
             cmd = "echo no license; exit 4"
             restart = "never"
+            [service.held]
+            port = \(port("PHELD"))
+            cmd = "exec perl \(world.folder.file("server.pl"))"
             [service.behind]
             port = false
             cmd = "exec sleep 600"

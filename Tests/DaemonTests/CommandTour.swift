@@ -77,6 +77,7 @@ enum CommandTour {
         CommandPart(
             "ls", .init("gr ls"), .init("gr ls @site"), .init("gr ls -q --status running"),
             .init("gr ls --status armed"), .init("gr ls @nobody", 4),
+            .init("GR_NO_AUTOSTART=1 gr ls", 3, in: .spare),
             .init("gr ls", on: .terminal, columns: 38), .init("NO_COLOR=1 gr ls @site"),
             .init("gr ls @site --color always"),
             .init("gr ls --json", show: .json)),

@@ -147,6 +147,7 @@ extension CommandTour {
             .init("gr daemon logs --json", in: .spare, show: .jsonLines)),
         CommandPart(
             "daemon stop", .init("gr daemon stop", in: .spare), .init("gr daemon stop", in: .spare),
+            .init("gr ls", in: .spare),
             .init("gr daemon stop --json", in: .spare, show: .json)),
         CommandPart(
             "daemon install", .init("gr daemon install --print", in: .spare),
