@@ -168,6 +168,27 @@ import Testing
         }
     }
 
+    @Test func aRoundWhoseWritesAreSlowIsCutByTheClock() async throws {
+        try await eventStaged { stage in
+            let clients = try (0..<120).map { _ in try stage.listen() }
+            stage.settle()
+            // As if a write took 200 us: five or six fill what a turn may take.
+            stage.time.pass(.microseconds(200))
+            stage.publish()
+            var most = 0
+            var turns = 0
+            while turns < 200, !clients.allSatisfy({ $0.ids == [1] }) {
+                let before = stage.reactor.statistics.writes
+                stage.turn()
+                turns += 1
+                most = max(most, Int(stage.reactor.statistics.writes - before))
+            }
+            stage.time.pass(.zero)
+            #expect(clients.allSatisfy { $0.ids == [1] })
+            #expect((1...12).contains(most), "\(most) writes in a turn")
+        }
+    }
+
     @Test func filtersPassWhatTheyName() async throws {
         try await eventStaged { stage in
             let types = try stage.listen("?types=port.*,service.crashed")

@@ -25,6 +25,8 @@ package enum EventLimits {
     package static let writesPerTurn = 64
     /// Listening clients looked at in one turn.
     package static let visitsPerTurn = 1_024
+    /// Steps of a round, one or two listening clients each, that are made however late in a turn.
+    package static let leastStepsPerTurn = 4
     /// Events joined into one piece for everybody who lacks the same ones.
     package static let joinedEvents = 64
     /// Services in one frame of a snapshot.

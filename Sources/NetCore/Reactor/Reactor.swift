@@ -181,6 +181,9 @@ package final class Reactor {
         return wait == .max ? -1 : wait
     }
 
+    /// Whether nothing further is to be begun in this turn: for a handler whose work has parts.
+    package var isTurnSpent: Bool { isOverBudget(now) }
+
     /// Whether this turn has taken so long that nothing further is begun in it.
     private func isOverBudget(_ start: Instant) -> Bool {
         time.now().nanoseconds &- start.nanoseconds > Reactor.budget
