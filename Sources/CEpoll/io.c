@@ -50,7 +50,27 @@ ssize_t cepoll_splice(int from, int to, size_t count) {
 }
 
 int cepoll_pipe(int descriptors[2]) {
+    CEPOLL_FAULT(CEPOLL_CALL_PIPE, NULL);
     return pipe2(descriptors, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+int cepoll_pipe_size(int descriptor, int wanted) {
+    // A refusal (no right, the user's share is used up) leaves the room as it was.
+    if (wanted > 0)
+        (void)fcntl(descriptor, F_SETPIPE_SZ, wanted);
+    int size = fcntl(descriptor, F_GETPIPE_SZ);
+    return size < 0 ? -errno : size;
+}
+
+ssize_t cepoll_peek(int descriptor, void *bytes, size_t count) {
+    CEPOLL_FAULT(CEPOLL_CALL_READ, &count);
+    ssize_t moved = recv(descriptor, bytes, count, MSG_PEEK | MSG_DONTWAIT);
+    return moved < 0 ? -errno : moved;
+}
+
+ssize_t cepoll_drop(int descriptor, size_t count) {
+    ssize_t moved = recv(descriptor, NULL, count, MSG_TRUNC | MSG_DONTWAIT);
+    return moved < 0 ? -errno : moved;
 }
 
 int cepoll_shutdown(int descriptor, int read) {

@@ -57,6 +57,18 @@ package enum Limits {
     /// Messages for a monitor that does not read; with one more it is given up. A daemon sends a
     /// handful in a monitor's life.
     package static let messagesUnsent = 64
+    /// Bytes moved for one pair of connected sockets in one turn: what is left is reported again.
+    package static let spliceBytesPerTurn = 256 * 1_024
+    /// Calls made for one direction of such a pair in one turn: its bytes can come one at a time.
+    package static let splicesPerTurn = 32
+    /// Pipes lent to directions whose receiver does not take all; with none left bytes are copied.
+    package static let pipes = 64
+    /// Pipes kept open for the next borrower.
+    package static let pipesKept = 8
+    /// Room asked for in a pipe: the kernel's default, which needs no asking.
+    package static let pipeBytes = 64 * 1_024
+    /// Bytes copied at once when there is no pipe, through one buffer for all.
+    package static let spliceCopyBytes = 64 * 1_024
     /// Children started in one turn: a spawn costs about half a millisecond.
     package static let spawnsPerTurn = 1
 
@@ -66,6 +78,7 @@ package enum Limits {
         precondition(targetBytes < headBytes)
         precondition(readBytes >= headBytes, "one read can complete any head")
         precondition(repeatedParameterBytes < repeatedHeadBytes && repeatedHeadBytes <= readBytes)
+        precondition(pipesKept <= pipes && spliceCopyBytes <= spliceBytesPerTurn)
         precondition(lingerBytes >= 4 * readBytes)
     }
 }

@@ -114,6 +114,12 @@ ssize_t cepoll_send(int descriptor, const void *bytes, size_t count);
 ssize_t cepoll_sendv(int descriptor, const struct iovec *pieces, int count);
 ssize_t cepoll_splice(int from, int to, size_t count);
 int cepoll_pipe(int descriptors[2]);
+/// Asks for room for `wanted` bytes in a pipe (0: asks for nothing); the room it has.
+int cepoll_pipe_size(int descriptor, int wanted);
+/// Copies what has arrived on a TCP socket and leaves it there; 0 at end of file.
+ssize_t cepoll_peek(int descriptor, void *bytes, size_t count);
+/// Drops bytes that have arrived on a TCP socket without copying them.
+ssize_t cepoll_drop(int descriptor, size_t count);
 /// 0 ends the write half, with `read` != 0 both halves.
 int cepoll_shutdown(int descriptor, int read);
 int cepoll_close(int descriptor);
@@ -231,6 +237,7 @@ enum cepoll_call {
     CEPOLL_CALL_ADD,
     CEPOLL_CALL_MODIFY,
     CEPOLL_CALL_SPLICE,
+    CEPOLL_CALL_PIPE,
     CEPOLL_CALL_SPAWN,
     CEPOLL_CALL_COUNT
 };
