@@ -22,13 +22,14 @@ package final class Probe: EventHandler {
 
     private let reactor: Reactor
     private let finished: (Outcome) -> Void
+    private let deadline: Instant
+    private var connector: Connector?
     private var descriptor: Int32 = -1
     private var registration = Registration.none
     private var timer = TimerHandle.none
-    private var request: [UInt8]?
+    private let request: [UInt8]?
     private var answer: [UInt8] = []
     private var scan = HeadScan()
-    private var isConnected = false
     private var isDone = false
 
     /// Starts at once. `finished` is called exactly once unless `cancel` comes first, never from
@@ -40,44 +41,30 @@ package final class Probe: EventHandler {
         self.reactor = reactor
         self.request = request
         self.finished = finished
-        timer = reactor.timers.schedule(at: reactor.now + timeout, self)
-        let result = unsafe address.withRaw {
-            unsafe cepoll_connect($0, Int32(SOCK_STREAM.rawValue), &descriptor)
-        }
-        guard descriptor >= 0, result == 0 || result == -EINPROGRESS else {
-            failSoon(SystemError("connect", result))
-            return
-        }
-        do throws(SystemError) {
-            registration = try reactor.register(descriptor, .writable, self)
-        } catch { failSoon(error) }
-    }
-
-    private var soon: Outcome?
-
-    private func failSoon(_ error: SystemError) {
-        soon = Probe.outcome(error.code)
-        reactor.runNextTurn(self)
+        deadline = reactor.now + timeout
+        // Held by the attempt until it is over, so that whoever drops it is told all the same.
+        connector = Connector(to: address, timeout: timeout, on: reactor) { self.connected($0) }
     }
 
     package func ready(_ mask: EventMask) {
         guard !isDone else { return }
-        guard isConnected else { return connected() }
         readAnswer()
     }
 
-    private func connected() {
-        let error = cepoll_socket_error(descriptor)
-        guard error == 0 else { return finish(Probe.outcome(-error)) }
-        isConnected = true
+    private func connected(_ outcome: Connector.Outcome) {
+        switch outcome {
+        case .failed(let error): return finish(Probe.outcome(error.code))
+        case .connected(let socket): descriptor = socket
+        }
         guard let request else { return finish(.connected) }
         let moved = unsafe request.withUnsafeBufferPointer {
             unsafe cepoll_send(descriptor, $0.baseAddress, $0.count)
         }
         // A fresh socket takes a few hundred bytes whole.
         guard moved == request.count else { return finish(.failed("the request was not taken")) }
+        timer = reactor.timers.schedule(at: deadline, self)
         do throws(SystemError) {
-            try reactor.change(registration, .readable)
+            registration = try reactor.register(descriptor, .readable, self)
         } catch { finish(.failed(error.description)) }
     }
 
@@ -86,6 +73,7 @@ package final class Probe: EventHandler {
         switch code {
         case ECONNREFUSED, EADDRNOTAVAIL, EAFNOSUPPORT, ENETUNREACH, EHOSTUNREACH:
             .absent(SystemError.text(code))
+        case ETIMEDOUT: .failed("no connection in time")
         default: .failed(SystemError.text(code))
         }
     }
@@ -132,6 +120,8 @@ package final class Probe: EventHandler {
     package func cancel() {
         guard !isDone else { return }
         isDone = true
+        connector?.cancel()
+        connector = nil
         reactor.timers.cancel(timer)
         reactor.deregister(registration)
         Descriptor.close(descriptor)
@@ -139,12 +129,6 @@ package final class Probe: EventHandler {
     }
 }
 
-extension Probe: TimerHandler, DeferredHandler {
-    package func timerFired(_ tag: UInt32) {
-        finish(.failed(isConnected ? "no answer in time" : "no connection in time"))
-    }
-
-    package func runDeferred() {
-        if let soon { finish(soon) }
-    }
+extension Probe: TimerHandler {
+    package func timerFired(_ tag: UInt32) { finish(.failed("no answer in time")) }
 }
