@@ -18,6 +18,9 @@ package final class ServiceRegistry {
     private let locks = NameLocks()
     /// What registrations under way are going to depend on: two at once must not close a circle.
     private var pendingDependencies: [String: [String]] = [:]
+    /// Those that have a 'logFile', or had one: what runs keeps to the spec it was started with.
+    /// Kept because a look at ten thousand specs takes milliseconds.
+    private var withLogFile: Set<String> = []
     /// Where services whose registration is under way are going to write.
     private var pendingLogs: [String: String] = [:]
     /// The ports of services whose registration is under way.
@@ -54,6 +57,7 @@ package final class ServiceRegistry {
                 service.storedState = end.state
             }
             services[spec.name] = service
+            if spec.logFile != nil { withLogFile.insert(spec.name) }
             // Whether somebody listens on the port of an external one is asked when a client does.
             publish(service, status: service.machine.status, goodUntil: reactor.now)
         }
@@ -172,6 +176,7 @@ package final class ServiceRegistry {
             // Whose it is makes no difference to what runs.
             service.live?.root = spec.root
             if old == nil { services[spec.name] = service }
+            if spec.logFile != nil { withLogFile.insert(spec.name) }
             render(service)
             supervisor.events?.publish(
                 .serviceRegistered(name: spec.name, port: spec.port, group: spec.group))
@@ -223,7 +228,8 @@ package final class ServiceRegistry {
         let path = environment.logPath(of: spec)
         // Logs without 'logFile' never meet, and ten thousand paths take milliseconds to write.
         let isAmongThem = spec.logFile != nil && path.hasPrefix("\(environment.home)/logs/")
-        let other = services.values.first { service in
+        let others = isAmongThem ? unsorted : withLogFile.compactMap { services[$0] }
+        let other = others.first { service in
             guard service.name != spec.name else { return false }
             if let file = service.spec.logFile, LogFiles.overlap(file, path) { return true }
             if let file = service.live?.logFile, LogFiles.overlap(file, path) { return true }
@@ -292,6 +298,7 @@ package final class ServiceRegistry {
             let isPurged = purge ? await supervisor.removeLogs(of: service) : true
             service.removal = .done
             services[name] = nil
+            withLogFile.remove(name)
             resolutions.remove(name)
             // Who came to follow its log while it left.
             supervisor.output?.followers.serviceRemoved(name)
