@@ -53,6 +53,23 @@ struct CommandSlipTests {
         #expect(none.end() == 0 && none.output.isEmpty && none.errors.isEmpty)
     }
 
+    @Test("a hint that is copied into a shell runs nothing of the name in it")
+    func namesThatAShellReads() throws {
+        let name = "$(touch x)"
+        try fixture.register(name, command: "exec sleep 1000")
+        try fails(
+            ["url", name], 1,
+            "gr: \(name) has no port, so it has no URL\n"
+                + "hint: give it one: gr add '\(name)' --port PORT\n")
+        try fails(
+            ["exec", name], 2,
+            "gr: gr exec needs a command behind --\nhint: such as: gr exec '\(name)' -- env\n")
+        // This one is the daemon's.
+        let attach = try fixture.daemon.gr(["attach", name])
+        #expect(attach.end() != 0)
+        #expect(attach.errors.contains("hint: run gr start '\(name)' first\n"), "\(attach.errors)")
+    }
+
     @Test("a new service without a port is told of both ways to say so")
     func noPort() throws {
         try fails(

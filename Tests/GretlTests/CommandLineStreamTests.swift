@@ -72,6 +72,8 @@ struct CommandLineStreamTests {
     }
 
     @Test func `words are quoted so that a shell and a reader get them right`() {
+        #expect(ShellQuoting.command("gr start", "web") == "'gr start web'")
+        #expect(ShellQuoting.command("gr start", "a'b") == "gr start 'a'\\''b'")
         #expect(ShellQuoting.quotedVisibly("plain") == "plain")
         #expect(ShellQuoting.quotedVisibly("a b") == "'a b'")
         #expect(ShellQuoting.quotedVisibly("a'\\\n\u{85}") == "$'a\\'\\\\\\x0a\\xc2\\x85'")

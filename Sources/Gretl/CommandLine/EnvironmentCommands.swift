@@ -12,7 +12,8 @@ enum EnvironmentCommands {
         let name = context.invocation.arguments[0]
         guard let words = context.invocation.userCommand, let program = words.first else {
             throw .usage(
-                "gr exec needs a command behind --", hint: "such as: gr exec \(name) -- env")
+                "gr exec needs a command behind --",
+                hint: "such as: gr exec \(ShellQuoting.quoted(name)) -- env")
         }
         let spec = try spec(name, context)
         let directory = directory(spec, context)

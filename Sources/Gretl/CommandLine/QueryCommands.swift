@@ -7,7 +7,9 @@ enum QueryCommands {
         (context) throws(CommandFailure) in
         let group = context.invocation.arguments.first
         if let group, !group.hasPrefix("@") {
-            throw .usage("a group starts with @", hint: "did you mean: gr status \(group)")
+            throw .usage(
+                "a group starts with @",
+                hint: "did you mean: gr status \(ShellQuoting.quoted(group))")
         }
         let filters = [("group", group), ("status", context.invocation.value("status"))]
             .compactMap { key, value in
@@ -216,7 +218,7 @@ enum QueryCommands {
         guard let url else {
             throw CommandFailure(
                 exit: .failure, code: "no_url", message: "\(name) has no port, so it has no URL",
-                hint: "give it one: gr add \(name) --port PORT")
+                hint: "give it one: gr add \(ShellQuoting.quoted(name)) --port PORT")
         }
         return (url, body)
     }

@@ -22,7 +22,7 @@ enum ServiceCommands {
             guard !name.hasPrefix("@") else {
                 throw .usage(
                     "gr rm takes services, and \(name) is a group",
-                    hint: "its members: gr ls -q \(name)")
+                    hint: "its members: gr ls -q \(ShellQuoting.quoted(name))")
             }
             let answer = try named(name, client, context) { () throws(CommandFailure) in
                 try client.call(

@@ -23,7 +23,13 @@ enum ShellQuoting {
         return quoted + "'"
     }
 
-    /// The same, with control characters spelled out: `$'a\\nb'`, as bash, zsh and ksh read it.
+    /// `gr start NAME` within a sentence: in quotes of its own, unless the name has brought some.
+    static func command(_ words: String, _ name: String) -> String {
+        let quoted = quoted(name)
+        return quoted == name ? "'\(words) \(name)'" : "\(words) \(quoted)"
+    }
+
+    /// As `quoted`, with control characters spelled out: `$'a\\nb'`, as bash, zsh and ksh read it.
     static func quotedVisibly(_ word: String) -> String {
         guard DisplayText.escaped(word) != word else { return quoted(word) }
         var quoted = "$'"

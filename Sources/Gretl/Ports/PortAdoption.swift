@@ -93,7 +93,7 @@ package final class PortAdoption {
         guard !service.machine.isIdle else { return }
         throw APIError(
             .alreadyRunning, "'\(name)' is \(service.machine.status) already",
-            hint: "adopt under another name, or run 'gr stop \(name)' first")
+            hint: "adopt under another name, or run \(ShellQuoting.command("gr stop", name)) first")
     }
 
     /// What the body leaves open comes from the process, unless the service knows better.

@@ -63,7 +63,9 @@ extension APIError {
     static func portInUse(_ port: Int, by holder: PortHolder, own: UInt32) -> APIError {
         let hint: String
         if let service = holder.service {
-            hint = "run 'gr stop \(service)', or give one of the two another port"
+            hint =
+                "run \(ShellQuoting.command("gr stop", service)), or give one of the two another "
+                + "port"
         } else if holder.isDocker {
             hint =
                 "a container publishes it: find it with 'docker ps --filter publish=\(port)' and "

@@ -59,14 +59,15 @@ package struct TerminalRoutes {
         guard let program = service.program, service.machine.isAlive else {
             throw APIError(
                 .notRunning, "'\(name)' does not run",
-                hint: "run 'gr start \(name)' first")
+                hint: "run \(ShellQuoting.command("gr start", name)) first")
         }
         guard service.adopted == nil, service.reachable.tty else {
+            let quoted = ShellQuoting.quoted(name)
             throw .invalid(
                 "'\(name)' (pid \(program.pid)) runs without a terminal",
                 hint:
-                    "register it with 'tty': true (gr add \(name) --tty) and restart it; its output "
-                    + "is in its log (gr logs \(name))")
+                    "register it with 'tty': true (gr add \(quoted) --tty) and restart it; its "
+                    + "output is in its log (gr logs \(quoted))")
         }
         guard let link = service.link, link.isOpen else {
             throw .daemonBusy("'\(name)' is being given a new monitor")

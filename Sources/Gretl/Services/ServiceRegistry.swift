@@ -352,7 +352,8 @@ extension APIError {
         return APIError(
             .nameTaken, "'\(name)' \(whose), and \(root) wants the name too",
             hint: "put a prefix before the names of one folder (prefix = \"wip-\" in gr.toml, or "
-                + "gr up --prefix wip-), or remove that service: gr rm \(name)")
+                + "gr up --prefix wip-), or remove that service: gr rm "
+                + ShellQuoting.quoted(name))
     }
 
     /// What storage said no to.

@@ -75,6 +75,7 @@ extension Supervisor {
         }
         let log = environment.logPath(of: service.reachable)
         let last = service.lastProbe.map { "; last look: \($0)" } ?? ""
+        let logs = ShellQuoting.command("gr logs", service.name)
         switch outcome {
         case .answered(.running), .answered(.armed): return
         case .timedOut:
@@ -82,13 +83,13 @@ extension Supervisor {
                 .readyTimeout,
                 "'\(service.name)' started but was not ready within "
                     + "\(timeout.inMilliseconds) ms\(last)",
-                hint: "it was left running; see 'gr logs \(service.name)', or \(log)")
+                hint: "it was left running; see \(logs), or \(log)")
         case .stoppedLate:
             throw APIError(
                 .readyTimeout,
                 "'\(service.name)' was not ready within \(timeout.inMilliseconds) ms and was "
                     + "stopped\(last)",
-                hint: "see 'gr logs \(service.name)', or \(log)")
+                hint: "see \(logs), or \(log)")
         case .answered(.portTaken):
             throw await portInUse(service.reachable.port ?? 0, for: service)
         case .daemonEnds:
@@ -97,7 +98,7 @@ extension Supervisor {
             throw APIError(
                 .readyTimeout,
                 "'\(service.name)' ended before it was ready: \(Supervisor.words(service))",
-                hint: "see 'gr logs \(service.name)', or \(log)")
+                hint: "see \(logs), or \(log)")
         case .answered(.stoppedBeforeReady):
             throw APIError(
                 .readyTimeout, "'\(service.name)' was stopped before it was ready",

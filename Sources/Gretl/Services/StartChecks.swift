@@ -9,7 +9,8 @@ extension Supervisor {
         guard service.spec.command == nil else { return }
         throw .invalid(
             "'\(service.name)' has no command: nothing to run, somebody else runs it",
-            hint: "give it one to have it started here: 'cmd', or gr add \(service.name) --cmd CMD")
+            hint: "give it one to have it started here: 'cmd', or gr add "
+                + "\(ShellQuoting.quoted(service.name)) --cmd CMD")
     }
 
     /// Throws when the output may not go where the spec wants it. Asks on another thread: links of

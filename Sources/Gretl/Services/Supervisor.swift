@@ -70,7 +70,8 @@ package final class Supervisor {
         case .running:
             throw APIError(
                 .alreadyRunning, "'\(service.name)' is running (pid \(service.program?.pid ?? 0))",
-                hint: "run 'gr restart \(service.name)' to start it anew")
+                hint: "run " + ShellQuoting.command("gr restart", service.name)
+                    + " to start it anew")
         case .stopping: throw .daemonBusy("'\(service.name)' is being stopped")
         case .stopped, .failed, .backoff, .awaitingPort:
             try checkCommand(service)

@@ -42,7 +42,9 @@ enum ServiceChecks {
                 holder.service.map { "the service '\($0)'" }
                 ?? holder.pid.map { "pid \($0) (\(holder.program ?? "?"))" } ?? "another user"
             let advice =
-                holder.service.map { "stop that, or move one of them: gr stop \($0)" }
+                holder.service.map {
+                    "stop that, or move one of them: gr stop \(ShellQuoting.quoted($0))"
+                }
                 ?? "take it over or end it: gr adopt \(port) --as NAME, gr kill :\(port)"
             let addresses = (holder.addresses ?? []).joined(separator: ", ")
             let isUp = ["running", "armed"].contains(service.status)
@@ -59,7 +61,8 @@ enum ServiceChecks {
             findings.append(
                 .notice(
                     "ports", "port \(port) is registered by \(names): only one of them can run",
-                    hint: "give one another port: gr add \(several[0].name) --port PORT"))
+                    hint: "give one another port: gr add "
+                        + "\(ShellQuoting.quoted(several[0].name)) --port PORT"))
         }
         guard !findings.isEmpty else {
             return [.good("ports", "nobody else listens on a registered port")]
@@ -79,7 +82,7 @@ enum ServiceChecks {
                     "services",
                     "'\(service.name)' \(service.status == "failed" ? "failed" : "keeps failing")"
                         + (service.stopReason.map { ": \($0)" } ?? ""),
-                    hint: "gr logs \(service.name)")
+                    hint: "gr logs \(ShellQuoting.quoted(service.name))")
             }, "services")
     }
 

@@ -118,9 +118,11 @@ private struct AttachSession {
         let end = converse(signals, terminal)
         terminal?.restore()
         switch end {
-        case .detached: remark("detached; gr attach \(name) comes back")
+        case .detached: remark("detached; gr attach \(ShellQuoting.quoted(name)) comes back")
         case .programEnded: remark("\(name) has ended")
-        case .inputOver: remark("the input is over; \(name) goes on: gr logs -f \(name)")
+        case .inputOver:
+            remark(
+                "the input is over; \(name) goes on: gr logs -f \(ShellQuoting.quoted(name))")
         case .outputFailed:
             if signals.next() == HeldSignals.brokenPipe { Terminal.end(by: HeldSignals.brokenPipe) }
         case .signal(let number): Terminal.end(by: number)

@@ -102,19 +102,20 @@ enum WaitCommand {
         CommandFailure(
             exit: .notReady, code: "ready_timeout",
             message: "\(service.name) failed: \(service.lastExit ?? "for an unknown reason")",
-            hint: "see: gr logs \(service.name)")
+            hint: "see: gr logs \(ShellQuoting.quoted(service.name))")
     }
 
     private static func late(
         _ names: [String], _ goal: String, _ context: CommandContext
     ) -> CommandFailure {
         let status = (try? ask(names[0], context))?.0
+        let first = ShellQuoting.quoted(names[0])
         let now = status.map { "; \($0.name) is \($0.status)" } ?? ""
         return CommandFailure(
             exit: .notReady, code: "ready_timeout",
             message: "not \(goal) in time: \(names.joined(separator: ", "))\(now)",
             hint: ["failed", "stopped"].contains(status?.status ?? "")
-                ? "it does not start by itself: gr logs \(names[0]); then gr start \(names[0])"
-                : "see: gr status \(names[0]); wait longer with --timeout 2m")
+                ? "it does not start by itself: gr logs \(first); then gr start \(first)"
+                : "see: gr status \(first); wait longer with --timeout 2m")
     }
 }
