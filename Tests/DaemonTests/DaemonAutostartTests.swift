@@ -189,7 +189,7 @@ import Testing
 
     @Test(.enabled(if: isRoot, "posing as another user needs root"))
     func `nothing is sent to another user's socket`() throws {
-        let stage = BackgroundDaemon(configuration: "[auth]\ntoken = \"canary-93b0d\"\n")
+        let stage = BackgroundDaemon(configuration: "port = 0\n[auth]\ntoken = \"canary-93b0d\"\n")
         let path = stage.file("daemon.sock")
         #expect(unsafe chmod(stage.user, 0o777) == 0)
         #expect(unsafe chmod(stage.home, 0o777) == 0)
@@ -211,7 +211,40 @@ import Testing
         let run = try stage.gr(["ls"])
         #expect(run.exit == 7, "\(run.errors)")
         #expect(run.errors.contains("belongs to another user (uid 65534)"), "\(run.errors)")
+        let wayOut = "remove it: rm \(path)\n"
+        #expect(run.errors.hasSuffix("hint: nothing was sent; \(wayOut)"), "\(run.errors)")
         #expect(eventually { TextFile.read(heard) == "heard:" }, "it was sent something")
         _ = stranger.reap()
+        // Nobody listens any more, and it is in the way all the same.
+        let start = try stage.gr(["daemon", "start"])
+        #expect(start.exit != 0 && start.errors.contains(wayOut), "\(start.errors)")
+        let doctor = try stage.gr(["doctor", "-q"])
+        let told = doctor.output.split(separator: "\n").filter { $0.contains("daemon: ") }
+        #expect(told.count == 1 && doctor.output.contains(wayOut), "\(doctor.output)")
+        #expect(doctor.output.contains("daemon.sock belongs to another user (uid 65534)"))
+        #expect(unsafe unlink(path) == 0)
+        #expect(try stage.gr(["ls"]).exit == 0)
+    }
+
+    @Test func `nonsense on the socket is said to come from there`() throws {
+        let stage = BackgroundDaemon()
+        let path = stage.file("daemon.sock")
+        let script = #"""
+            use Socket;
+            socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die;
+            bind($s, sockaddr_un($ARGV[0])) or die;
+            listen($s, 8) or die;
+            accept(my $c, $s) or die;
+            sysread($c, my $x, 4096);
+            syswrite($c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]");
+            """#
+        let liar = try Outsider(["perl", "-e", script, path])
+        #expect(eventually { unsafe access(path, F_OK) == 0 })
+        let run = try stage.gr(["status", "web"])
+        #expect(
+            run.exit == 1
+                && run.errors.hasPrefix("gr: the answer of \(path) is not what this gr knows\n"),
+            "\(run.errors)")
+        _ = liar.reap()
     }
 }

@@ -20,6 +20,14 @@ struct DaemonClient: Sendable {
     /// Where it is reached over TCP, for output.
     var address: DaemonAddress { place.shown }
 
+    /// Who answered, for messages: the socket, where there is one, is tried first.
+    private var door: String {
+        guard let socket = place.socket, HomeInspection.facts(socket)?.kind == .socket else {
+            return address.url
+        }
+        return socket
+    }
+
     /// Sends a request and gives the body of a 2xx answer.
     func call(
         _ method: String, _ target: String, body: [UInt8]? = nil,
@@ -131,7 +139,7 @@ struct DaemonClient: Sendable {
         guard let value = Self.value(type, body) else {
             throw CommandFailure(
                 exit: .failure, code: "unexpected_answer",
-                message: "the answer of \(address.url) is not what this gr knows",
+                message: "the answer of \(door) is not what this gr knows",
                 hint: "compare the versions: gr version")
         }
         return value
@@ -182,7 +190,7 @@ struct DaemonClient: Sendable {
         else {
             return CommandFailure(
                 exit: ExitCode(status: answer.status, code: ""), code: "unexpected_answer",
-                message: "\(address.url) answered with status \(answer.status) and no reason",
+                message: "\(door) answered with status \(answer.status) and no reason",
                 hint: "is it the daemon? ask it: gr health")
         }
         var failure = CommandFailure(
@@ -259,7 +267,10 @@ struct DaemonClient: Sendable {
             return CommandFailure(
                 exit: .notAllowed, code: "foreign_server",
                 message: "what listens at \(door) belongs to another user (uid \(uid))",
-                hint: "nothing was sent; start your own daemon with: gr daemon start")
+                hint: "nothing was sent; "
+                    + (door == place.socket
+                        ? HomeFolder.wayOut(socket: door)
+                        : "start your own daemon with: gr daemon start"))
         case .tooLarge:
             return CommandFailure(
                 exit: .failure, code: "unexpected_answer",

@@ -103,14 +103,24 @@ package final class HomeFolder: Sendable {
         do throws(FileError) {
             let facts = try PrivateFile.facts(of: socketPath)
             guard facts.isSocket, facts.owner == geteuid() else {
+                let whose =
+                    facts.isSocket ? "belongs to another user (uid \(facts.owner)) and " : ""
                 throw FileError(
-                    socketPath, .unsafe, "is in the way of the daemon's socket; move it")
+                    socketPath, .unsafe,
+                    whose + "is in the way of the daemon's socket; "
+                        + "\(Self.wayOut(socket: socketPath))")
             }
         } catch {
             if error.reason == .missing { return }
             throw error
         }
         try removeFile(Self.socketName)
+    }
+
+    /// What to do about another user's socket where ours belongs. The folder is ours, so it can be
+    /// removed.
+    package static func wayOut(socket path: String) -> String {
+        "remove it: rm \(ShellQuoting.quoted(path))"
     }
 
     /// Takes away what the umask left to give away. Nobody else can have entered the folder.

@@ -37,9 +37,14 @@ enum DoctorCommand {
         findings += MachineChecks.clock(now: context.io.wallSeconds(), newest: newest)
         let daemon = DaemonChecks.run(
             context, home: isUsable ? home : nil, settings: settings)
-        findings += daemon.findings
+        let isRunning = home.map { isUsable && isThere(daemon, $0) } ?? false
+        if let home, isUsable, !isRunning, let foreign = HomeChecks.foreignSocket(home) {
+            // Whatever else is said of the daemon is because of it.
+            findings.append(foreign)
+        } else {
+            findings += daemon.findings
+        }
         if let home, isUsable {
-            let isRunning = isThere(daemon, home)
             if !isRunning { findings += HomeChecks.database(home) }
             findings += HomeChecks.address(home, isRunning: isRunning)
             findings += HomeChecks.leftovers(home, isRunning: isRunning)

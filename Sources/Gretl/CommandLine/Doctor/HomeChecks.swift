@@ -99,14 +99,28 @@ enum HomeChecks {
                     hint: "the next daemon clears them away: gr daemon start"))
         }
         guard !isRunning else { return findings }
-        for name in [HomeFolder.addressName, HomeFolder.socketName]
-        where HomeInspection.facts("\(home)/\(name)") != nil {
+        for name in [HomeFolder.addressName, HomeFolder.socketName] {
+            guard let facts = HomeInspection.facts("\(home)/\(name)") else { continue }
+            // No daemon replaces another user's: see `foreignSocket`.
+            if facts.kind == .socket, facts.uid != ProcessFacts.uid { continue }
             findings.append(
                 .notice(
                     "daemon", "\(home)/\(name) is of a daemon that is gone",
                     hint: "the next one replaces it: gr daemon start"))
         }
         return findings
+    }
+
+    /// Another user's socket where the daemon's belongs: no daemon starts beside it, and whoever
+    /// listens there is asked nothing.
+    static func foreignSocket(_ home: String) -> Finding? {
+        let path = "\(home)/\(HomeFolder.socketName)"
+        guard let facts = HomeInspection.facts(path), facts.kind == .socket,
+            facts.uid != ProcessFacts.uid
+        else { return nil }
+        return .broken(
+            "daemon", "\(path) belongs to another user (uid \(facts.uid)), so no daemon can start",
+            hint: HomeFolder.wayOut(socket: path))
     }
 
     /// The database, looked at only while no daemon has it.
