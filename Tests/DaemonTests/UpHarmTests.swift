@@ -103,6 +103,27 @@ struct UpHarmTests {
         #expect(try fixture.gr("up", "--yes").exit == 0)
     }
 
+    @Test func `a folder whose path is not UTF-8 is refused, not taken for another`() throws {
+        let fixture = try UpFixture()
+        let script = #"""
+            d=$(printf 'b\377d'); mkdir "$d" && cd "$d" || exit 99
+            printf '[service.w]\nport = false\ncmd = "true"\n' > gr.toml
+            "$0" add x --no-port -- sleep 600; echo $?
+            "$0" up --yes; echo $?
+            "$0" ls -q; echo $?
+            """#
+        let run = try Program.run(
+            ["/bin/sh", "-c", script, BuildProducts.gr],
+            environment: [
+                "GR_HOME=\(fixture.daemon.home)", "HOME=\(fixture.folder.path)", "LANG=C.UTF-8",
+                "PATH=/usr/bin:/bin",
+            ], directory: fixture.folder.file("repo"), seconds: 60)
+        #expect(run.output == "2\n2\n0\n", "\(run.output)\(run.errors)")
+        let told = run.errors.split(separator: "\n").filter { $0.hasPrefix("gr: ") }
+        #expect(told == Array(repeating: "gr: the path of this folder is not UTF-8", count: 2))
+        #expect(try fixture.registered() == [])
+    }
+
     @Test func `a file of another user in a folder above is not taken`() throws {
         // Only root can give files away.
         guard geteuid() == 0 else { return }

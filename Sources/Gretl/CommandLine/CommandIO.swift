@@ -21,8 +21,9 @@ package struct CommandIO: Sendable {
     package var errorsAreTerminal = false
     /// Columns of the terminal, when it says.
     package var columns: Int?
-    /// The working directory, absolute; nil when it is gone.
+    /// The working directory, absolute; nil when it is gone, or not UTF-8.
     package var directory: String?
+    package var isDirectoryNoText = false
     /// Seconds since 1970.
     package var wallSeconds: @Sendable () -> Int64
     /// Starts the daemon of a home folder in the background, with words for `serve`, and returns
@@ -80,6 +81,7 @@ package struct CommandIO: Sendable {
             try DaemonStart.run(home: home, words: words, environment: environment)
         }
         io.directory = Terminal.currentDirectory()
+        io.isDirectoryNoText = Terminal.isDirectoryNoText()
         return io
     }
 }

@@ -59,6 +59,8 @@ struct LoadedProject: Sendable {
         let path: String
         if let named {
             path = try context.absolute(named)
+        } else if context.io.isDirectoryNoText {
+            throw .directoryNoText
         } else if let found = ProjectFile.find(from: context.io.directory, userHome: userHome) {
             path = found
         } else {
@@ -151,6 +153,7 @@ extension CommandContext {
     /// elsewhere than the text says.
     func absolute(_ path: String) throws(CommandFailure) -> String {
         if path.hasPrefix("/") { return path }
+        guard !io.isDirectoryNoText else { throw .directoryNoText }
         guard let directory = io.directory else {
             throw .usage("the directory here is gone", hint: "give an absolute path")
         }
@@ -167,6 +170,15 @@ extension CommandContext {
         guard let home else { return nil }
         // As gr.toml writes paths there, which are compared with it.
         return PathText.resolved(try absolute(home.path), in: "/", userHome: nil)
+    }
+}
+
+extension CommandFailure {
+    /// A path in JSON is UTF-8; another one would lead elsewhere.
+    static var directoryNoText: CommandFailure {
+        .usage(
+            "the path of this folder is not UTF-8",
+            hint: "rename the folder, or run gr in another one")
     }
 }
 

@@ -91,12 +91,20 @@ package enum Terminal {
         }
     }
 
-    /// The working directory as an absolute path; nil when it is gone.
+    /// Whether the path of the working directory cannot be written as text: it is not UTF-8.
+    package static func isDirectoryNoText() -> Bool {
+        // With no buffer given, glibc allocates one that is ours to free.
+        guard let path = unsafe getcwd(nil, 0) else { return false }
+        defer { unsafe free(path) }
+        return unsafe String(validatingCString: path) == nil
+    }
+
+    /// The working directory as an absolute path; nil when it is gone, or not UTF-8.
     package static func currentDirectory() -> String? {
         // With no buffer given, glibc allocates one that is ours to free.
         guard let path = unsafe getcwd(nil, 0) else { return nil }
         defer { unsafe free(path) }
-        let text = unsafe String(cString: path)
+        guard let text = unsafe String(validatingCString: path) else { return nil }
         return text.hasPrefix("/") ? text : nil
     }
 
