@@ -103,6 +103,22 @@ struct UpHarmTests {
         #expect(try fixture.gr("up", "--yes").exit == 0)
     }
 
+    @Test func `names that are taken are told to programs too`() throws {
+        let fixture = try UpFixture()
+        try fixture.services.register("hand", command: "exec sleep 600")
+        let body = "{\"name\":\"web\",\"port\":null,\"root\":\"/srv/a\"}"
+        #expect(try fixture.daemon.ask("POST", "/v1/services", body).status == 201)
+        fixture.write(
+            "[service.web]\nport = false\ncmd = \"true\"\n"
+                + "[service.hand]\nport = false\ncmd = \"true\"\n")
+        let run = try fixture.gr("up", "--yes", "--json")
+        #expect(run.exit == 5 && run.output.contains("\"code\":\"name_taken\""), "\(run.output)")
+        for one in [
+            #"{"name":"web","owner":"/srv/a","line":1}"#, #"{"name":"hand","owner":null,"line":4}"#,
+        ] { #expect(run.output.contains(one), "\(run.output)") }
+        #expect(run.output.contains(#""details":{"names":["#))
+    }
+
     @Test func `a folder whose path is not UTF-8 is refused, not taken for another`() throws {
         let fixture = try UpFixture()
         let script = #"""

@@ -90,10 +90,12 @@ struct UpRegistration {
     ) throws(CommandFailure) {
         let folder = loaded.project.folder
         var lines: [String] = []
+        var taken: [(service: Project.Service, owner: String?)] = []
         for service in services {
             guard let other = existing[service.spec.name], other.root != folder else { continue }
             let whose = other.root.map { "belongs to \($0)" } ?? "was registered by hand"
             lines.append("\(loaded.file):\(service.line): '\(service.spec.name)' \(whose)")
+            taken.append((service, other.root))
         }
         guard !lines.isEmpty else { return }
         var failure = CommandFailure(
@@ -104,6 +106,18 @@ struct UpRegistration {
                 + "gr up --prefix \(suggestion)), or remove the others with gr rm; nothing was "
                 + "changed")
         failure.lines = Array(lines.prefix(50))
+        failure.setDetails { json in
+            json.key("names")
+            json.beginArray()
+            for (service, owner) in taken {
+                json.beginObject()
+                json.field("name", service.spec.name)
+                json.field("owner", owner)
+                json.field("line", service.line)
+                json.endObject()
+            }
+            json.endArray()
+        }
         throw failure
     }
 
