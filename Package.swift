@@ -57,6 +57,9 @@ let package = Package(
         .executableTarget(
             name: "bench", dependencies: ["Gretl", "NetCore", "HTTPParser"],
             path: "Benchmarks/bench", swiftSettings: strict),
+        .executableTarget(
+            name: "tether", dependencies: ["NetCore"], path: "Benchmarks/tether",
+            swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["CEpoll", "HTTPParser", "NetCore"],
             path: "Tests/TestSupport", swiftSettings: strict),

@@ -25,6 +25,8 @@ PROGRAMS = {
     "startup": ([os.path.join(LOAD, "startup.c"), os.path.join(LOAD, "reply.c")], []),
     "hear": ([os.path.join(LOAD, "hear.c")], []),
     "fanout": ([os.path.join(LOAD, "fanout.c")], []),
+    "proxy": ([os.path.join(LOAD, "proxy.c")], []),
+    "stream": ([os.path.join(LOAD, "stream.c")], []),
     "allocation_counter.so": ([COUNTER], ["-shared", "-fPIC"]),
 }
 
@@ -38,6 +40,13 @@ def program(name):
         os.makedirs(OUTPUT, exist_ok=True)
         subprocess.run(["cc", *FLAGS, *flags, "-o", path, *sources], check=True)
     return path
+
+
+def tether():
+    """The path of Benchmarks/tether, built for release: gr's way of moving bytes, alone."""
+    subprocess.run(["swift", "build", "-c", "release", "--static-swift-stdlib", "--product",
+                    "tether"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return os.path.join(ROOT, ".build", "release", "tether")
 
 
 def find_gr(path):
