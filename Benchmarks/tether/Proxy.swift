@@ -8,19 +8,19 @@ import NetCore
 @ReactorActor
 final class Proxy: SplicePairOwner {
     private let reactor: Reactor
-    private let pool: PipePool
+    private let splicer: Splicer
     private let target: SocketAddress
 
     private init(_ reactor: Reactor, _ target: SocketAddress, pipeBytes: Int) {
         self.reactor = reactor
         self.target = target
-        pool = PipePool(pipeBytes: pipeBytes)
+        splicer = Splicer(on: reactor, pipeBytes: pipeBytes)
     }
 
     private func accept(_ near: Int32) {
         _ = Connector(to: target, timeout: .seconds(5), on: reactor) { [self] outcome in
             guard case .connected(let far) = outcome else { return Descriptor.close(near) }
-            _ = try? SplicePair(near: near, far: far, through: pool, on: reactor, owner: self)
+            _ = try? SplicePair(near: near, far: far, through: splicer, owner: self)
         }
     }
 

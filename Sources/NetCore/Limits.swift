@@ -57,10 +57,15 @@ package enum Limits {
     /// Messages for a monitor that does not read; with one more it is given up. A daemon sends a
     /// handful in a monitor's life.
     package static let messagesUnsent = 64
-    /// Bytes moved for one pair of connected sockets in one turn: what is left is reported again.
-    package static let spliceBytesPerTurn = 256 * 1_024
+    /// Bytes moved one way between two connected sockets in one turn: what is left is reported
+    /// again. Much, since the time is bounded.
+    package static let spliceBytesPerTurn = 4_096 * 1_024
+    /// Microseconds of a turn in which such bytes are moved, for all sockets together.
+    package static let spliceMicroseconds = 500
+    /// Bytes one call is asked to move: what a pipe holds is the bound that counts.
+    package static let spliceCallBytes = 1_024 * 1_024
     /// Calls made for one direction of such a pair in one turn: its bytes can come one at a time.
-    package static let splicesPerTurn = 32
+    package static let splicesPerTurn = 512
     /// Pipes lent to directions whose receiver does not take all; with none left bytes are copied.
     package static let pipes = 64
     /// Pipes kept open for the next borrower.
@@ -79,6 +84,7 @@ package enum Limits {
         precondition(readBytes >= headBytes, "one read can complete any head")
         precondition(repeatedParameterBytes < repeatedHeadBytes && repeatedHeadBytes <= readBytes)
         precondition(pipesKept <= pipes && spliceCopyBytes <= spliceBytesPerTurn)
+        precondition(spliceMicroseconds <= turnMicroseconds)
         precondition(lingerBytes >= 4 * readBytes)
     }
 }

@@ -193,13 +193,12 @@ struct SpliceEndTests {
                 if after == 1 {
                     Descriptor.close(far.descriptor)
                     _ = try SplicePair(
-                        near: near.descriptor, far: bad, through: world.pool,
-                        on: world.loop.reactor, owner: world)
+                        near: near.descriptor, far: bad, through: world.splicer, owner: world)
                 } else {
                     try withFault(CEPOLL_CALL_ADD, error: ENOSPC, times: 1) {
                         _ = try SplicePair(
-                            near: near.descriptor, far: far.descriptor, through: world.pool,
-                            on: world.loop.reactor, owner: world)
+                            near: near.descriptor, far: far.descriptor, through: world.splicer,
+                            owner: world)
                     }
                 }
             }

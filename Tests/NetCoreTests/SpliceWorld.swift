@@ -20,7 +20,8 @@ struct SpliceLink {
 @ReactorActor
 final class SpliceWorld: SplicePairOwner {
     let loop: Loop
-    let pool: PipePool
+    let splicer: Splicer
+    var pool: PipePool { splicer.pool }
     private let listener: Int32
     private let address: SocketAddress
     private(set) var links: [SpliceLink] = []
@@ -28,9 +29,9 @@ final class SpliceWorld: SplicePairOwner {
     /// What a pair does when it is told about, for tests of that moment.
     var atEnd: (SplicePair) -> Void = { _ in }
 
-    init(_ loop: Loop, pipes: Int = Limits.pipes) throws {
+    init(_ loop: Loop, pipes: Int, bytesPerTurn: Int) throws {
         self.loop = loop
-        pool = PipePool(most: pipes)
+        splicer = Splicer(on: loop.reactor, pipes: pipes, bytesPerTurn: bytesPerTurn)
         let wanted = try #require(SocketAddress("127.0.0.1", port: 0))
         listener = unsafe wanted.withRaw { unsafe cepoll_listen($0, 128) }
         try #require(listener >= 0)
@@ -64,7 +65,7 @@ final class SpliceWorld: SplicePairOwner {
     func link() throws -> SpliceLink {
         let (near, far) = (try connect(), try connect())
         let pair = try SplicePair(
-            near: near.descriptor, far: far.descriptor, through: pool, on: loop.reactor, owner: self
+            near: near.descriptor, far: far.descriptor, through: splicer, owner: self
         )
         let link = SpliceLink(client: near.peer, server: far.peer, pair: pair)
         links.append(link)
@@ -149,11 +150,12 @@ final class SpliceWorld: SplicePairOwner {
 
 /// Runs `body` with such a world and looks at what it leaves behind.
 func spliced(
-    pipes: Int = Limits.pipes,
+    pipes: Int = Limits.pipes, bytesPerTurn: Int = Limits.spliceBytesPerTurn,
+
     _ body: @escaping @Sendable @ReactorActor (SpliceWorld) throws -> Void
 ) async throws {
     try await looped { loop in
-        let world = try SpliceWorld(loop, pipes: pipes)
+        let world = try SpliceWorld(loop, pipes: pipes, bytesPerTurn: bytesPerTurn)
         try body(world)
         cepoll_fault_clear()
         try world.end()

@@ -60,6 +60,9 @@ package final class Reactor {
     /// Nanoseconds since 1970, for output.
     package func wallNanoseconds() -> Int64 { time.wallNanoseconds() }
 
+    /// The instant now, which is later than that of the turn: for work that bounds its own time.
+    package func clock() -> Instant { time.now() }
+
     // MARK: Registrations
 
     package func register(

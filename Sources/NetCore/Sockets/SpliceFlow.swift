@@ -29,6 +29,8 @@ final class SpliceFlow: EventHandler {
     /// The sink takes nothing more now: nothing is read until it does.
     private(set) var isBlocked = false
     private(set) var hasEnded = false
+    /// Stands in the splicer's line.
+    var isQueued = false
 
     init(_ descriptor: Int32, isNear: Bool) {
         self.descriptor = descriptor
@@ -42,13 +44,15 @@ final class SpliceFlow: EventHandler {
     /// The sink is writable again.
     func unblock() { isBlocked = false }
 
-    /// Moves at most `budget` bytes and takes them off it.
-    func move(to sink: Int32, _ pool: PipePool, _ budget: inout Int) -> Outcome {
-        for _ in 0..<Limits.splicesPerTurn {
+    /// Moves what there is, until this turn has had enough.
+    func move(to sink: Int32, _ splicer: Splicer) -> Outcome {
+        let pool = splicer.pool
+        var budget = splicer.bytesPerTurn
+        for round in 0..<Limits.splicesPerTurn {
             if pending > 0 {
                 if let outcome = drain(to: sink, pool) { return outcome }
             }
-            guard budget > 0 else { return .goesOn }
+            guard budget > 0, round == 0 || !splicer.isSliceOver else { return .goesOn }
             if pipe.isNone { pipe = pool.borrow() }
             let outcome = pipe.isNone ? copy(to: sink, pool, &budget) : fill(pool, &budget)
             if let outcome { return outcome }
@@ -60,7 +64,7 @@ final class SpliceFlow: EventHandler {
 
     /// Source to pipe; nil when there is something to drain.
     private func fill(_ pool: PipePool, _ budget: inout Int) -> Outcome? {
-        let count = cepoll_splice(descriptor, pipe.writer, budget)
+        let count = cepoll_splice(descriptor, pipe.writer, Limits.spliceCallBytes)
         if count > 0 {
             pending = Int32(clamping: count)
             budget -= count

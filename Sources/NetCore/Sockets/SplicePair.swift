@@ -33,8 +33,7 @@ package final class SplicePair {
         case failed(SystemError)
     }
 
-    private let reactor: Reactor
-    private let pool: PipePool
+    private let splicer: Splicer
     private var owner: (any SplicePairOwner)?
     private let near: SpliceFlow
     private let far: SpliceFlow
@@ -45,15 +44,13 @@ package final class SplicePair {
     /// Begins to move bytes between two non-blocking TCP sockets, which should send without delay.
     /// It owns both from now on, and closes them when it throws; the owner is not told then.
     package init(
-        near: Int32, far: Int32, through pool: PipePool, on reactor: Reactor,
-        owner: any SplicePairOwner
+        near: Int32, far: Int32, through splicer: Splicer, owner: any SplicePairOwner
     ) throws(SystemError) {
-        self.reactor = reactor
-        self.pool = pool
+        self.splicer = splicer
         self.owner = owner
         self.near = SpliceFlow(near, isNear: true)
         self.far = SpliceFlow(far, isNear: false)
-        lastMovement = reactor.now
+        lastMovement = splicer.reactor.now
         do throws(SystemError) {
             try want(.readable, self.near)
             try want(.readable, self.far)
@@ -88,23 +85,26 @@ package final class SplicePair {
             // Both halves are over, in order. The kernel goes on saying so, whatever is wanted.
             if !this.wantsSource { leave(this) }
         }
-        var budget = Limits.spliceBytesPerTurn
-        if other.isBlocked, mask.contains(.writable) {
-            other.unblock()
-            move(other, to: this, &budget)
-        }
+        if other.isBlocked, mask.contains(.writable) { splicer.enqueue(other) }
         // A hang-up is seen by reading as an end.
-        if end == nil, this.wantsSource, !mask.isDisjoint(with: [.readable, .hangUp, .error]) {
-            move(this, to: other, &budget)
+        if this.wantsSource, !mask.isDisjoint(with: [.readable, .hangUp, .error]) {
+            splicer.enqueue(this)
         }
+    }
+
+    /// Called by the splicer when it is this direction's turn.
+    func move(_ flow: SpliceFlow) {
+        guard end == nil else { return }
+        flow.unblock()
+        move(flow, to: flow === near ? far : near)
         settle()
     }
 
-    private func move(_ flow: SpliceFlow, to sink: SpliceFlow, _ budget: inout Int) {
+    private func move(_ flow: SpliceFlow, to sink: SpliceFlow) {
         let before = flow.moved
-        let outcome = flow.move(to: sink.descriptor, pool, &budget)
-        if flow.moved != before { lastMovement = reactor.now }
-        reactor.statistics.reads &+= 1
+        let outcome = flow.move(to: sink.descriptor, splicer)
+        if flow.moved != before { lastMovement = splicer.reactor.now }
+        splicer.reactor.statistics.reads &+= 1
         switch outcome {
         case .goesOn: break
         case .ended:
@@ -141,13 +141,13 @@ package final class SplicePair {
     }
 
     private func want(_ mask: EventMask, _ flow: SpliceFlow) throws(SystemError) {
-        if flow.registration != .none { return try reactor.change(flow.registration, mask) }
+        if flow.registration != .none { return try splicer.reactor.change(flow.registration, mask) }
         guard !mask.isEmpty else { return }
-        flow.registration = try reactor.register(flow.descriptor, mask, flow)
+        flow.registration = try splicer.reactor.register(flow.descriptor, mask, flow)
     }
 
     private func leave(_ flow: SpliceFlow) {
-        reactor.deregister(flow.registration)
+        splicer.reactor.deregister(flow.registration)
         flow.registration = .none
     }
 
@@ -157,13 +157,13 @@ package final class SplicePair {
         guard self.end == nil else { return }
         self.end = end
         closeSockets(withReset: end != .finished)
-        reactor.flushAtEndOfTurn(self)
+        splicer.reactor.flushAtEndOfTurn(self)
     }
 
     private func closeSockets(withReset: Bool) {
         for flow in [near, far] {
             leave(flow)
-            flow.release(pool)
+            flow.release(splicer.pool)
             if withReset { _ = cepoll_set_reset_on_close(flow.descriptor) }
             Descriptor.close(flow.descriptor)
             flow.pair = nil
