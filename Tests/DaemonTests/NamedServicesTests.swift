@@ -119,6 +119,14 @@ struct NamedServicesTests {
         }
     }
 
+    @Test(arguments: ["\"@data\"", "[1]", "{}", "null"])
+    func `serial groups that are no list of names are refused`(serial: String) throws {
+        let fixture = try ServiceFixture()
+        let body = "{\"names\":[\"nobody\"],\"serial\":\(serial)}"
+        let answer = try fixture.daemon.ask("POST", "/v1/start", body)
+        #expect(answer.status == 400 && answer.message.contains("'serial'"))
+    }
+
     // MARK: Whose a name is
 
     @Test func `a name belongs to the folder that registered it, over restarts`() throws {

@@ -136,6 +136,32 @@ struct UpProjectTests {
         #expect(try fixture.status("wip-api") == "running")
     }
 
+    @Test func `a serial group holds up its own services only`() throws {
+        let fixture = try UpFixture()
+        let until = "until grep -q front order; do sleep 0.05; done"
+        // The first of the group is ready behind the front only; the second finds it ready.
+        fixture.write(
+            """
+            [service.first]
+            port = \(ServiceFixture.freePort())
+            group = "@serial"
+            cmd = '''\(until); \(fixture.server("first"))'''
+            [service.second]
+            port = \(ServiceFixture.freePort())
+            group = "@serial"
+            cmd = '''\(fixture.server("second"))'''
+            [service.front]
+            port = \(ServiceFixture.freePort())
+            group = "@web"
+            cmd = '''\(fixture.server("front"))'''
+            [group."@serial"]
+            parallel = false
+            """)
+        let run = try fixture.gr("up", "--yes", "--timeout", "20s")
+        #expect(run.exit == 0, "\(run.output)\(run.errors)")
+        #expect(fixture.lines("repo/order") == ["front", "first", "second"])
+    }
+
     @Test func `a changed command is asked about again, and runs after a yes only`() throws {
         let fixture = try UpFixture()
         func write(_ command: String) {

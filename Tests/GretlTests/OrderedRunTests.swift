@@ -159,6 +159,23 @@ private struct FakeServices {
         }
     }
 
+    @Test func `Of a lane one is begun at a time, and nothing else waits for it`() {
+        // 0, 1 and 3 share a lane, 4 and 5 another; 2 is in none, and 3 needs it.
+        let lanes = ["a", "a", nil, "a", "b", "b"]
+        let needs = [[], [], [], [2], [], []]
+        var run = OrderedRun(
+            zip(needs, lanes).map { OrderedRun.Step(waitsFor: $0, lane: $1) }, isParallel: true)
+        #expect(run.begin() == [0, 2, 4])
+        #expect(run.ended(2, succeeded: true) == [])
+        #expect(run.ended(4, succeeded: false) == [5])
+        // A failure is none of those beside it.
+        #expect(run.ended(0, succeeded: false) == [1])
+        #expect(run.ended(1, succeeded: true) == [3])
+        #expect(run.ended(5, succeeded: true) == [])
+        #expect(run.ended(3, succeeded: true) == [])
+        #expect(run.isOver)
+    }
+
     @Test func `A slow service holds up only those that depend on it`() {
         // 0 is slow; 1 is quick, 2 needs 1, 3 needs both.
         var run = OrderedRun(

@@ -46,7 +46,9 @@ struct UpCommand {
         try consent.ask(selection.services)
         try registration.register(planned)
         var start = UpStart(up: self, planned: planned, timeout: timeout)
-        try start.perform(selection.parts(of: project))
+        try start.perform(
+            selection.services.map(\.spec.name),
+            serial: project.groups.filter { !$0.isParallel }.map(\.name))
         let now = try client.services()
         start.noteEnds(now)
         return UpReport(up: self, planned: planned, start: start, now: now).show(

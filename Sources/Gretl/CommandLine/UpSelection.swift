@@ -46,18 +46,4 @@ struct UpSelection {
             hint: Suggestion.hint(for: word, among: known)
                 ?? "it has: \(known.prefix(20).joined(separator: ", "))")
     }
-
-    /// The names in the parts they are started in: groups that are started one by one come first,
-    /// each by itself, then everything else at once.
-    func parts(of project: Project) -> [(names: [String], isParallel: Bool)] {
-        var rest = services
-        var parts: [(names: [String], isParallel: Bool)] = []
-        for group in project.groups where !group.isParallel {
-            let members = rest.filter { $0.spec.group == group.name }
-            rest.removeAll { $0.spec.group == group.name }
-            if !members.isEmpty { parts.append((members.map(\.spec.name), false)) }
-        }
-        if !rest.isEmpty { parts.append((rest.map(\.spec.name), true)) }
-        return parts
-    }
 }

@@ -1,6 +1,5 @@
-// The start behind `gr up`: one request for each part of the project. What the daemon decides is
-// not decided again here; only what needs something that failed in an earlier part is not asked
-// for.
+// The start behind `gr up`: one request for the whole project, since only the daemon sees when a
+// service may begin. What it decides is not decided again here.
 
 internal import NetCore
 
@@ -24,36 +23,18 @@ struct UpStart {
         began = up.context.io.wallSeconds()
     }
 
-    /// Starts the parts, one behind the other.
-    mutating func perform(
-        _ parts: [(names: [String], isParallel: Bool)]
-    ) throws(CommandFailure) {
+    /// Starts all of them as one operation; those of the groups in `serial` one by one.
+    mutating func perform(_ names: [String], serial: [String]) throws(CommandFailure) {
         let known = planned.compactMap { one in one.existing.map { (one.name, $0.status) } }
         let progress = ChangeProgress(
             .up, up.context, up.client,
             statuses: Dictionary(known, uniquingKeysWith: { first, _ in first }))
         defer { progress.end() }
-        for part in parts {
-            let names = part.names.filter { !skips($0) }
-            guard !names.isEmpty else { continue }
-            let answer = try start(names, isParallel: part.isParallel, progress)
-            for result in answer.results where results[result.name] == nil {
-                results[result.name] = result
-                order.append(result.name)
-            }
+        let answer = try start(names, serial: serial, progress)
+        for result in answer.results where results[result.name] == nil {
+            results[result.name] = result
+            order.append(result.name)
         }
-    }
-
-    /// Notes that `name` cannot come up, because what it needs did not.
-    private mutating func skips(_ name: String) -> Bool {
-        guard let spec = planned.first(where: { $0.name == name })?.service.spec,
-            let needed = spec.dependsOn.first(where: { results[$0].map(Self.isFailure) ?? false })
-        else { return false }
-        results[name] = .init(
-            name: name, outcome: "skipped", code: nil, message: "'\(needed)' did not come up",
-            pid: nil)
-        order.append(name)
-        return true
     }
 
     /// A program that has ended again by now was no success, whatever was said of its start.
@@ -76,7 +57,7 @@ struct UpStart {
     // MARK: One request
 
     private func start(
-        _ names: [String], isParallel: Bool, _ progress: ChangeProgress
+        _ names: [String], serial: [String], _ progress: ChangeProgress
     ) throws(CommandFailure) -> ManyAnswer {
         let invocation = up.context.invocation
         var query: [String] = []
@@ -86,13 +67,13 @@ struct UpStart {
         } else if let timeout {
             query.append("timeout=\(timeout.inMilliseconds)")
         }
-        if !isParallel { query.append("parallel=0") }
         if invocation.has("no-deps") { query.append("deps=0") }
         if invocation.has("wait") { query.append("wait=1") }
         let target = "/v1/start" + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
         var json = JSONText()
         json.beginObject()
         json.field("names", names)
+        if !serial.isEmpty { json.field("serial", serial) }
         json.endObject()
         let body = json.bytes
         // One after the other in the worst case, and what they need outside of the file.

@@ -14,6 +14,8 @@ package final class Groups {
         /// For all of them.
         package var total: Duration?
         package var isParallel = true
+        /// Groups whose services are started one by one, whatever goes on beside them.
+        package var serialGroups: Set<String> = []
         /// Brings up what is depended on and was not named, too.
         package var withDependencies = true
         /// Waits for somebody to listen on the ports of services that have no command.
@@ -118,7 +120,10 @@ package final class Groups {
         let steps = order.nodes.indices.map {
             OrderedRun.Step(
                 waitsFor: order.nodes[$0].dependencies,
-                isDone: services[$0] !== last && isUp(services[$0]))
+                isDone: services[$0] !== last && isUp(services[$0]),
+                lane: services[$0].spec.group.flatMap {
+                    options.serialGroups.contains($0) ? $0 : nil
+                })
         }
         let deadline = options.total.map { reactor.now + $0 }
         return GroupRun(services, OrderedRun(steps, isParallel: options.isParallel)) {

@@ -10,10 +10,13 @@ package struct OrderedRun: Sendable {
         package var waitsFor: [Int]
         /// It is done whatever became of those: nothing has to be done for it.
         package var isDone: Bool
+        /// Of the steps of one lane only one is active; nil beside all others.
+        package var lane: String?
 
-        package init(waitsFor: [Int], isDone: Bool = false) {
+        package init(waitsFor: [Int], isDone: Bool = false, lane: String? = nil) {
             self.waitsFor = waitsFor
             self.isDone = isDone
+            self.lane = lane
         }
     }
 
@@ -41,6 +44,8 @@ package struct OrderedRun: Sendable {
     private let isParallel: Bool
     /// What may begin, ascending; one by one, only when nothing is active.
     private var ready: [Int] = []
+    /// The lanes of active steps.
+    private var busy: Set<String> = []
 
     /// `steps` stand in an order in which they could be done one by one.
     package init(_ steps: [Step], isParallel: Bool) {
@@ -69,6 +74,7 @@ package struct OrderedRun: Sendable {
     package mutating func ended(_ place: Int, succeeded: Bool) -> [Int] {
         guard states[place] == .active else { return [] }
         active -= 1
+        if let lane = steps[place].lane { busy.remove(lane) }
         close(place, succeeded ? .succeeded : .failed)
         return take()
     }
@@ -116,9 +122,19 @@ package struct OrderedRun: Sendable {
 
     private mutating func take() -> [Int] {
         guard isParallel || active == 0 else { return [] }
-        let taken = isParallel ? ready : Array(ready.prefix(1))
-        ready.removeFirst(taken.count)
-        for place in taken { states[place] = .active }
+        var taken: [Int] = []
+        var left: [Int] = []
+        for place in ready {
+            let isFree = steps[place].lane.map { !busy.contains($0) } ?? true
+            guard isFree, isParallel || taken.isEmpty else {
+                left.append(place)
+                continue
+            }
+            if let lane = steps[place].lane { busy.insert(lane) }
+            states[place] = .active
+            taken.append(place)
+        }
+        ready = left
         active += taken.count
         return taken
     }

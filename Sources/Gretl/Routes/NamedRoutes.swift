@@ -19,7 +19,9 @@ extension GroupRoutes {
                 options.withDependencies = try QueryWord.isOn("deps", deps, default: true)
                 options.waitsForOthers = try QueryWord.isOn("wait", wait, default: false)
                 let isPlan = try QueryWord.flag("plan", plan)
-                let services = try named(try await background.decode(body))
+                let fields = try await background.decode(body)
+                options.serialGroups = try serial(fields["serial"])
+                let services = try named(fields)
                 var json = JSONText()
                 json.beginObject()
                 if isPlan {
@@ -51,6 +53,25 @@ extension GroupRoutes {
                 return Response(status: 200, body: json.bytes)
             }
         }
+    }
+
+    /// The groups whose services are to be started one by one.
+    private func serial(_ value: JSONValue?) throws(APIError) -> Set<String> {
+        guard let value else { return [] }
+        let most = Project.groupsMost
+        guard case .array(let items) = value, items.count <= most else {
+            throw .invalid(
+                "the field 'serial' is no array of at most \(most) groups",
+                hint: "such as {\"names\": [\"web\"], \"serial\": [\"@data\"]}")
+        }
+        var groups: Set<String> = []
+        for item in items {
+            guard case .string(let name) = item else {
+                throw ServicePatch.wrong("serial", item, "a group's name")
+            }
+            groups.insert(Groups.name(name))
+        }
+        return groups
     }
 
     /// The services a body names.
