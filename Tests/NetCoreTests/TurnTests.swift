@@ -122,6 +122,33 @@ struct TurnTests {
         }
     }
 
+    @Test("whoever is always ready does not keep the others waiting")
+    func fairness() async throws {
+        try await looped { loop in
+            let reactor = loop.reactor
+            var calls = [Int](repeating: 0, count: 16)
+            var registrations: [Registration] = []
+            var descriptors: [Int32] = []
+            for index in 0..<calls.count {
+                // Never drained: ready in each turn, and three of them are a turn.
+                descriptors.append(try makeEvent())
+                registrations.append(
+                    try reactor.register(
+                        descriptors[index], .readable,
+                        Callback { _ in
+                            calls[index] += 1
+                            loop.time.advance(by: .milliseconds(1))
+                        }))
+            }
+            for _ in 0..<160 { loop.turn() }
+            let least = calls.min() ?? 0
+            let most = calls.max() ?? 0
+            #expect(least >= 10 && most <= 3 * least, "\(calls)")
+            for registration in registrations { reactor.deregister(registration) }
+            for descriptor in descriptors { Descriptor.close(descriptor) }
+        }
+    }
+
     @Test("a handler can deregister another one that is ready, and itself")
     func deregisterInHandler() async throws {
         try await looped { loop in

@@ -21,6 +21,8 @@ package final class Reactor {
     private let inbox: Inbox
     private let time: any TimeSource
     private var wakeRegistration = Registration.none
+    /// The registration at which the last turn broke off its batch.
+    private var unserved: UInt64?
     private var stopping = false
     private var isForgetting = false
     /// Items taken from the inbox; those from `nextTaken` on are still to be run.
@@ -130,17 +132,11 @@ package final class Reactor {
 
         // 2. What an earlier turn put off; what it puts off again waits for the next one.
         let putOff = takeDeferred()
-        // 3. Descriptors. A handler may close others: stale events no longer match.
-        for index in 0..<max(0, Int(count)) {
-            // A clock costs 25 ns: looked at now and then. What is left is reported again.
-            if index & 3 == 3, isOverBudget(start) { break }
-            let event = events[index]
-            guard let handler = table.handler(Registration(token: event.token)) else {
-                statistics.staleEvents &+= 1
-                continue
-            }
-            handler.ready(EventMask(rawValue: event.mask))
-        }
+        // 3. Descriptors: those first that the last turn had no time for. The kernel names what is
+        // ready in the same order again: whoever always is would keep the last ones waiting.
+        let ready = max(0, Int(count))
+        let first = placeOfUnserved(among: ready)
+        if dispatch(first..<ready, start) { dispatch(0..<first, start) }
         runDeferred(putOff, start)
         // 4. Signals, after the descriptors: a child's messages are seen before its end.
         signals?.deliverPending()
@@ -170,6 +166,33 @@ package final class Reactor {
         guard measuresCPU else { return }
         let busy = Duration.nanoseconds(cepoll_thread_cpu() - startCPU)
         statistics.busiestTurn = max(statistics.busiestTurn, busy)
+    }
+
+    /// Where in the batch the one stands at which the last turn broke off.
+    private func placeOfUnserved(among ready: Int) -> Int {
+        guard let token = unserved else { return 0 }
+        unserved = nil
+        return (0..<ready).first { events[$0].token == token } ?? 0
+    }
+
+    /// Tells the handlers of a part of the batch; false when the turn was over before its end.
+    @discardableResult
+    private func dispatch(_ part: Range<Int>, _ start: Instant) -> Bool {
+        for index in part {
+            let event = events[index]
+            // A clock costs 25 ns: looked at now and then. What is left is reported again.
+            if index & 3 == 3, isOverBudget(start) {
+                unserved = event.token
+                return false
+            }
+            // A handler may close others: stale events no longer match.
+            guard let handler = table.handler(Registration(token: event.token)) else {
+                statistics.staleEvents &+= 1
+                continue
+            }
+            handler.ready(EventMask(rawValue: event.mask))
+        }
+        return true
     }
 
     private func waitNanoseconds(_ most: Duration?) -> Int64 {
