@@ -135,8 +135,22 @@ package final class Reactor {
         // 3. Descriptors: those first that the last turn had no time for. The kernel names what is
         // ready in the same order again: whoever always is would keep the last ones waiting.
         let ready = max(0, Int(count))
-        let first = placeOfUnserved(among: ready)
-        if dispatch(first..<ready, start) { dispatch(0..<first, start) }
+        var index = unserved == nil ? 0 : placeOfUnserved(among: ready)
+        for served in 0..<ready {
+            let event = events[index]
+            // A clock costs 25 ns: looked at now and then. What is left is reported again.
+            if served & 3 == 3, isOverBudget(start) {
+                unserved = event.token
+                break
+            }
+            index = index &+ 1 == ready ? 0 : index &+ 1
+            // A handler may close others: stale events no longer match.
+            guard let handler = table.handler(Registration(token: event.token)) else {
+                statistics.staleEvents &+= 1
+                continue
+            }
+            handler.ready(EventMask(rawValue: event.mask))
+        }
         runDeferred(putOff, start)
         // 4. Signals, after the descriptors: a child's messages are seen before its end.
         signals?.deliverPending()
@@ -170,29 +184,9 @@ package final class Reactor {
 
     /// Where in the batch the one stands at which the last turn broke off.
     private func placeOfUnserved(among ready: Int) -> Int {
-        guard let token = unserved else { return 0 }
+        let token = unserved
         unserved = nil
         return (0..<ready).first { events[$0].token == token } ?? 0
-    }
-
-    /// Tells the handlers of a part of the batch; false when the turn was over before its end.
-    @discardableResult
-    private func dispatch(_ part: Range<Int>, _ start: Instant) -> Bool {
-        for index in part {
-            let event = events[index]
-            // A clock costs 25 ns: looked at now and then. What is left is reported again.
-            if index & 3 == 3, isOverBudget(start) {
-                unserved = event.token
-                return false
-            }
-            // A handler may close others: stale events no longer match.
-            guard let handler = table.handler(Registration(token: event.token)) else {
-                statistics.staleEvents &+= 1
-                continue
-            }
-            handler.ready(EventMask(rawValue: event.mask))
-        }
-        return true
     }
 
     private func waitNanoseconds(_ most: Duration?) -> Int64 {
