@@ -9,6 +9,8 @@ struct ProjectReader {
     private var project: Project
     /// Services as the file calls them, with what they need.
     private var dependencies: [String: [String]] = [:]
+    /// Where they name it.
+    private var dependencyNodes: [String: TOMLNode] = [:]
     private var warnings = ProjectProblems()
 
     static let keys = ["project", "root", "env_file", "prefix"]
@@ -130,9 +132,13 @@ struct ProjectReader {
                 entry, project: project, place: place, names: names)
             let service = reader.read(inner, &problems)
             dependencies[entry.key] = reader.dependencies
+            dependencyNodes[entry.key] = inner.first { $0.key == "depends_on" }?.node
+            let others = reader.strangers.isEmpty ? [] : names.subtracting([entry.key]).sorted()
             for name in reader.strangers {
                 let meant =
-                    Spelling.nearest(name.text, names.sorted()).map { "; did you mean \"\($0)\"?" }
+                    Suggestion.nearest(to: name.text, among: others).map {
+                        "; did you mean \"\($0)\"?"
+                    }
                     ?? ""
                 warnings.add(
                     name.node,
@@ -150,8 +156,9 @@ struct ProjectReader {
             guard let cycle = cycle ?? nil else { continue }
             told.formUnion(cycle)
             let shown = cycle.prefix(16).map(ProjectProblems.printable)
+            let node = dependencyNodes[service.name]
             problems.add(
-                service.line, 1,
+                node?.line ?? service.line, node?.column ?? 1,
                 "services depend on each other in a circle: \(shown.joined(separator: " -> "))")
         }
     }

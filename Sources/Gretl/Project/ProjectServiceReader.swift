@@ -84,7 +84,12 @@ struct ProjectServiceReader {
                 spec: spec, name: entry.key, line: entry.line,
                 directoryLine: child("cwd", of: entry)?.line)
         } catch {
-            problems.add(entry.line, entry.column, "[\(path)]" + Self.words(error))
+            if error.message.hasPrefix("'restartWith'"), let key = child("restart_with", of: entry)
+            {
+                problems.add(key.node, "[\(path)]" + Self.words(error))
+            } else {
+                problems.add(entry.line, entry.column, "[\(path)]" + Self.words(error))
+            }
             return nil
         }
     }
@@ -148,11 +153,20 @@ struct ProjectServiceReader {
     /// The words of an API error as they follow a key of the file: ` is out of range`, or
     /// `: anything else`.
     private static func words(_ error: APIError) -> String {
-        let parts = error.message.split(separator: "'", omittingEmptySubsequences: false)
-        let message = parts.map { part in
+        var hint = error.hint
+        if hint == ServicePatch.clearingHint {
+            hint = "leave it out for the default"
+        } else if hint.hasPrefix("give the field ") {
+            hint = "set " + hint.dropFirst("give the field ".count)
+        }
+        return told(renamed(error.message), renamed(hint))
+    }
+
+    /// With the file's keys where the API's fields stand in quotes.
+    private static func renamed(_ text: String) -> String {
+        text.split(separator: "'", omittingEmptySubsequences: false).map { part in
             fields.first { $0.value == part }?.key ?? String(part)
         }.joined(separator: "'")
-        return told(message, error.hint)
     }
 
     private static func told(_ text: String, _ hint: String) -> String {
@@ -186,6 +200,8 @@ struct ProjectServiceReader {
 
     private func group(_ node: TOMLNode) -> JSONValue {
         guard case .string(let text) = node.value else { return Self.plain(node) }
+        // A prefix would make a name of none.
+        guard text.utf8.count > 1 else { return .string(text) }
         return .string(ProjectReader.prefixed(group: text, project.prefix))
     }
 
@@ -266,6 +282,7 @@ struct ProjectServiceReader {
     ) -> JSONValue? {
         guard let entries = problems.table(key, node) else { return nil }
         var values: [String: JSONValue] = [:]
+        var isGood = true
         for entry in entries {
             switch entry.node.value {
             case .string(let text): values[entry.key] = .string(text)
@@ -273,9 +290,9 @@ struct ProjectServiceReader {
             case .boolean(let flag): values[entry.key] = .string(flag ? "true" : "false")
             default:
                 problems.expect("text in quotes", "\(key).\(entry.key)", entry.node)
-                return nil
+                isGood = false
             }
         }
-        return .object(values)
+        return isGood ? .object(values) : nil
     }
 }

@@ -189,6 +189,9 @@ package struct ServicePatch: Sendable {
         }
     }
 
+    /// What may be done about a text that is refused; gr.toml has other words for it.
+    static let clearingHint = "leave it out to keep it as it is; null in a request clears it"
+
     static func text(
         _ field: String, _ value: JSONValue?, most: Int
     ) throws(APIError) -> Field<String> {
@@ -199,7 +202,7 @@ package struct ServicePatch: Sendable {
             guard !text.isEmpty, text.utf8.count <= most, !text.utf8.contains(0) else {
                 throw .invalid(
                     "the field '\(field)' has to have 1 to \(most) bytes and no NUL",
-                    hint: "leave it out to keep it as it is; null in a request clears it")
+                    hint: clearingHint)
             }
             return .value(text)
         default: throw wrong(field, value, "a string")
@@ -221,10 +224,17 @@ package struct ServicePatch: Sendable {
     private static func group(_ value: JSONValue?) throws(APIError) -> Field<String> {
         let field = try text("group", value, most: nameMost)
         if case .value(let group) = field {
-            guard group.utf8.first == UInt8(ascii: "@"), group.utf8.count > 1, !group.actsOnDisplay
-            else {
+            let hint = "such as \"@jobs\""
+            guard !group.actsOnDisplay else {
                 throw .invalid(
-                    "the field 'group' has to start with @", hint: "such as \"@jobs\"")
+                    "the field 'group' contains control characters, or marks that turn its "
+                        + "direction", hint: hint)
+            }
+            guard group.utf8.first == UInt8(ascii: "@") else {
+                throw .invalid("the field 'group' has to start with @", hint: hint)
+            }
+            guard group.utf8.count > 1 else {
+                throw .invalid("the field 'group' has no name behind the @", hint: hint)
             }
         }
         return field
