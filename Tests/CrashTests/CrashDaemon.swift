@@ -200,8 +200,8 @@ final class CrashDaemon {
 
     /// Starts a service and answers its pid.
     @discardableResult
-    func startService(_ name: String) throws -> Int32 {
-        let answer = try call("POST", "/v1/services/\(name)/start")
+    func startService(_ name: String, _ query: String = "") throws -> Int32 {
+        let answer = try call("POST", "/v1/services/\(name)/start\(query)")
         guard answer.status == 200, let pid = answer.json["pid"].integer else {
             throw CrashFailure("start of \(name): \(answer.text)")
         }

@@ -32,7 +32,7 @@ extension CrashTests {
             for round in 0..<40 {
                 let (runPath, pause) = (daemon.runPath, Double(round % 20) / 4)
                 let killer = Worker { killAsSoonAsSeen(runPath, after: pause) }
-                let answer = try daemon.call("POST", "/v1/services/twin/start")
+                let answer = try daemon.call("POST", "/v1/services/twin/start?timeout=0")
                 killer.join()
                 if answer.status == 200 { started += 1 }
                 // What is listed is what lives: one program or none, however the start went.
