@@ -5,5 +5,6 @@
 import Glibc
 import NetCore
 
+ProcessSetup.ignoreBrokenPipes()
 ReactorActor.bindToCurrentThread()
 ReactorActor.assumeIsolated { Proxy.main(Array(CommandLine.arguments.dropFirst())) }

@@ -58,6 +58,26 @@ struct SpliceEndTests {
         }
     }
 
+    @Test("an urgent byte neither ends nor stalls what comes behind it", arguments: [true, false])
+    func urgentByte(endsAtOnce: Bool) async throws {
+        try await spliced { world in
+            let link = try world.link()
+            link.client.send("abc")
+            world.settle()
+            #expect(link.client.sendUrgent(UInt8(ascii: "U")))
+            link.client.send("hello")
+            if endsAtOnce { link.client.endSending() }
+            try world.turn { link.server.received == Array("abchello".utf8) }
+            let events = world.loop.reactor.statistics.events
+            world.settle(turns: 50)
+            #expect(world.loop.reactor.statistics.events - events <= 2, "nobody is woken for it")
+            link.client.endSending()
+            link.server.endSending()
+            try world.turn { world.ends == [.finished] }
+            #expect(link.server.received == Array("abchello".utf8))
+        }
+    }
+
     @Test("a socket with both halves over, whose bytes wait for the other side, wakes nobody")
     func hangUpWhileBlocked() async throws {
         try await spliced { world in

@@ -66,6 +66,13 @@ package final class HTTPPeer {
     /// Everything given to `send` is with the kernel.
     package var hasSentAll: Bool { sent == unsent.count }
 
+    /// Sends a byte out of band at once, behind what was sent before; false when that failed.
+    package func sendUrgent(_ byte: UInt8) -> Bool {
+        var byte = byte
+        // The byte is a local that outlives the call.
+        return unsafe Glibc.send(descriptor, &byte, 1, Int32(MSG_OOB)) == 1
+    }
+
     /// The connection is over, in order or not.
     package var isOver: Bool { isAtEnd || failure != 0 || descriptor < 0 }
 

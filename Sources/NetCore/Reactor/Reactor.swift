@@ -21,8 +21,10 @@ package final class Reactor {
     private let inbox: Inbox
     private let time: any TimeSource
     private var wakeRegistration = Registration.none
-    /// The registration at which the last turn broke off its batch.
-    private var unserved: UInt64?
+    /// Of the batch that the kernel reported last, how many there are, and the first that no turn
+    /// had time for yet.
+    private var readyCount = 0
+    private var nextReady = 0
     private var stopping = false
     private var isForgetting = false
     /// Items taken from the inbox; those from `nextTaken` on are still to be run.
@@ -121,35 +123,42 @@ package final class Reactor {
 
     /// One turn. `most` bounds the wait, for tests.
     package func turn(waitingAtMost most: Duration? = nil) {
-        // 1. Wait: not at all when work was left over, else until the next deadline.
-        let count = events.wait(epoll, nanoseconds: waitNanoseconds(most))
+        // 1. Wait: not at all when work was left over, else until the next deadline. A batch that
+        // the last turn had no time for is served to its end first: the kernel puts what it has
+        // reported behind the rest, so whoever is always ready would keep its tail waiting.
+        let isLeftOver = nextReady < readyCount
+        if !isLeftOver {
+            // A failed wait (EINTR under a debugger) is an empty one.
+            readyCount = max(0, Int(events.wait(epoll, nanoseconds: waitNanoseconds(most))))
+            nextReady = 0
+            statistics.events &+= UInt64(readyCount)
+        }
         now = time.now()
         let start = now
         let startCPU = measuresCPU ? cepoll_thread_cpu() : 0
         statistics.turns &+= 1
-        // A failed wait (EINTR under a debugger) is an empty one.
-        statistics.events &+= UInt64(max(0, count))
 
         // 2. What an earlier turn put off; what it puts off again waits for the next one.
         let putOff = takeDeferred()
-        // 3. Descriptors: those first that the last turn had no time for. The kernel names what is
-        // ready in the same order again: whoever always is would keep the last ones waiting.
-        let ready = max(0, Int(count))
-        var index = unserved == nil ? 0 : placeOfUnserved(among: ready)
-        for served in 0..<ready {
-            let event = events[index]
-            // A clock costs 25 ns: looked at now and then. What is left is reported again.
-            if served & 3 == 3, isOverBudget(start) {
-                unserved = event.token
-                break
-            }
-            index = index &+ 1 == ready ? 0 : index &+ 1
-            // A handler may close others: stale events no longer match.
-            guard let handler = table.handler(Registration(token: event.token)) else {
+        // 3. Descriptors. A handler may close others: stale events no longer match.
+        let first = nextReady
+        while nextReady < readyCount {
+            // A clock costs 25 ns: looked at now and then.
+            if (nextReady &- first) & 3 == 3, isOverBudget(start) { break }
+            let event = events[nextReady]
+            nextReady &+= 1
+            let registration = Registration(token: event.token)
+            guard let handler = table.handler(registration) else {
                 statistics.staleEvents &+= 1
                 continue
             }
-            handler.ready(EventMask(rawValue: event.mask))
+            var mask = EventMask(rawValue: event.mask)
+            if isLeftOver {
+                // Since it was reported, less may be wanted.
+                mask.formIntersection(table.mask(registration).union([.hangUp, .error]))
+                guard !mask.isEmpty else { continue }
+            }
+            handler.ready(mask)
         }
         runDeferred(putOff, start)
         // 4. Signals, after the descriptors: a child's messages are seen before its end.
@@ -180,13 +189,6 @@ package final class Reactor {
         guard measuresCPU else { return }
         let busy = Duration.nanoseconds(cepoll_thread_cpu() - startCPU)
         statistics.busiestTurn = max(statistics.busiestTurn, busy)
-    }
-
-    /// Where in the batch the one stands at which the last turn broke off.
-    private func placeOfUnserved(among ready: Int) -> Int {
-        let token = unserved
-        unserved = nil
-        return (0..<ready).first { events[$0].token == token } ?? 0
     }
 
     private func waitNanoseconds(_ most: Duration?) -> Int64 {

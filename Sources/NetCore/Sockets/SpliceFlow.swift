@@ -54,7 +54,10 @@ final class SpliceFlow: EventHandler {
             }
             guard budget > 0, round == 0 || !splicer.isSliceOver else { return .goesOn }
             if pipe.isNone { pipe = pool.borrow() }
-            let outcome = pipe.isNone ? copy(to: sink, pool, &budget) : fill(pool, &budget)
+            let outcome =
+                pipe.isNone
+                ? copy(to: sink, pool, &budget)
+                : fill(to: sink, pool, &budget, of: splicer.bytesPerTurn)
             if let outcome { return outcome }
         }
         // Whatever is still in the pipe waits for the next turn, as if the sink were full.
@@ -63,7 +66,9 @@ final class SpliceFlow: EventHandler {
     }
 
     /// Source to pipe; nil when there is something to drain.
-    private func fill(_ pool: PipePool, _ budget: inout Int) -> Outcome? {
+    private func fill(
+        to sink: Int32, _ pool: PipePool, _ budget: inout Int, of bytesPerTurn: Int
+    ) -> Outcome? {
         let count = cepoll_splice(descriptor, pipe.writer, Limits.spliceCallBytes)
         if count > 0 {
             pending = Int32(clamping: count)
@@ -71,7 +76,10 @@ final class SpliceFlow: EventHandler {
             return nil
         }
         release(pool)
-        if count == 0 { return end() }
+        // An urgent byte stops splice(2) before it, as if nothing were there, and for good; recv(2)
+        // passes over it. So an end is one only when recv says so, and likewise a wait.
+        let isStart = budget == bytesPerTurn
+        if count == 0 || (count == -Int(EAGAIN) && isStart) { return copy(to: sink, pool, &budget) }
         if count == -Int(EINVAL) || count == -Int(ENOSYS) {
             pool.giveUpSplicing()
             return nil

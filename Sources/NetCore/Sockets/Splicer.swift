@@ -2,7 +2,8 @@
 // bytes to move stands in line; at the end of a reactor's turn the first move as much as they have
 // until the slice of time is used up, the rest wait for the next turn. So all pairs together never
 // hold a turn up, each moves much at once (bytes in small pieces cost three times the CPU: the
-// senders' work is then done on our time, measured 2026-11-25), and none starves another.
+// senders' work is then done on our time, measured 2026-11-25), and none starves another. Of a
+// process that uses it SIGPIPE has to be ignored: splice(2) has no flag against it.
 
 /// The one mover of bytes of a reactor.
 @ReactorActor
