@@ -125,6 +125,10 @@ import Testing
         #expect(try fixture.start("good").json["status"] == .string("running"))
         // Only the spawn is waited for.
         #expect(try fixture.start("job", "?timeout=0").status == 200)
+        // It has done what it was started for, whatever becomes of it next.
+        try fixture.register("loop", command: "exit 0", more: #""restart":"always""#)
+        let first = try fixture.start("loop")
+        #expect(first.status == 200, "\(first.text)")
     }
 
     @Test func anExitBeforeReadyIsAnsweredAtOnce() throws {

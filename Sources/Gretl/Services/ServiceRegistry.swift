@@ -284,6 +284,9 @@ package final class ServiceRegistry {
                 guard find(name) == nil, (try? checkLogIsFree(leaving.spec)) != nil else {
                     return false
                 }
+                // Nobody may come to write there meanwhile.
+                pendingLogs[name] = supervisor.environment.logPath(of: leaving.spec)
+                defer { pendingLogs[name] = nil }
                 return await supervisor.removeLogs(of: leaving)
             }
             let service = try get(name)

@@ -6,24 +6,25 @@ import NetCore
 extension Supervisor {
     /// Of a program that nothing can ask whether it is ready, only its end tells that it is not. So
     /// its start is answered a moment after its spawn: one that fails at once, for want of a file
-    /// or of a setting, has failed for everybody who started it, however quick the answer would be.
+    /// or of a setting, has failed for whoever started it, however quick the answer would be.
+    /// `stopsAsked`: how often a stop had been asked for when the start began to wait.
     func settle(
-        _ service: Service, within timeout: Duration
+        _ service: Service, until end: Instant, _ stopsAsked: Int
     ) async -> StartWaiter.Outcome {
+        guard service.stopsAsked == stopsAsked else { return .answered(.stoppedBeforeReady) }
         let spec = service.reachable
         guard spec.port == nil, spec.ready == nil, let spawnedAt = service.spawnedAt else {
             return .answered(.running)
         }
-        let moment = min(Supervisor.settling, timeout)
-        let left: Duration
+        let settled: Instant
         switch service.machine.state {
-        case .running: left = moment - (reactor.now - spawnedAt)
+        case .running: settled = spawnedAt + Supervisor.settling
         // It has ended: whether it is done shows when its tree is gone.
-        case .clearing: left = moment
+        case .clearing: settled = reactor.now + Supervisor.settling
         default: return .answered(.running)
         }
+        let left = min(settled, end) - reactor.now
         guard left > .zero else { return .answered(.running) }
-        let stopsAsked = service.stopsAsked
         let outcome: StartWaiter.Outcome = await withCheckedContinuation { continuation in
             service.starts.append(StartWaiter(continuation, timeout: left, on: reactor))
         }
@@ -64,7 +65,8 @@ extension Supervisor {
         switch (answer, service.machine.state) {
         // Nor has a job failed that is done by now.
         case (.answered(.running), .clearing) where Supervisor.isDone(service),
-            (.answered(.running), .stopped) where Supervisor.isDone(service):
+            (.answered(.running), .stopped) where Supervisor.isDone(service),
+            (.answered(.running), .backoff) where Supervisor.isDone(service):
             return
         // A program without a port is ready when it runs, and may have ended by now.
         case (.answered(.running), .clearing), (.answered(.running), .stopped),

@@ -144,6 +144,8 @@ package final class Supervisor {
     ) async throws(APIError) {
         // What an immediate failure left behind needs no wait.
         let patience = timeout > .zero ? timeout : Supervisor.spawnPatience
+        let end = reactor.now + timeout
+        let stopsAsked = service.stopsAsked
         let outcome: StartWaiter.Outcome = await withCheckedContinuation { continuation in
             let waiter = StartWaiter(continuation, timeout: patience, on: reactor)
             waiter.endsAtSpawn = timeout == .zero
@@ -158,7 +160,7 @@ package final class Supervisor {
         }
         service.starts.removeAll { $0.isOver }
         if case .answered(.running) = outcome, timeout > .zero {
-            let settled = await settle(service, within: timeout)
+            let settled = await settle(service, until: end, stopsAsked)
             return try await check(settled, of: service, timeout: timeout)
         }
         if case .timedOut = outcome, stopsLate, service.machine.state != .running {
@@ -177,6 +179,10 @@ package final class Supervisor {
     package func stop(_ service: Service, grace: Duration) async {
         service.stopsAsked &+= 1
         guard !service.machine.isIdle else { return }
+        if service.machine.state == .running {
+            // Starts that wait to see whether it settles.
+            for start in service.starts { start.finish(.answered(.stoppedBeforeReady)) }
+        }
         let adopted = service.adopted?.stored
         await withCheckedContinuation { continuation in
             service.stops.append(continuation)

@@ -61,6 +61,13 @@ package struct ProjectFile: Sendable {
         throw FileError(path, .open, "can be changed by every user of this machine")
     }
 
+    /// Whether there is no such folder; not when it only cannot be looked at.
+    package static func isGone(folder: String) -> Bool {
+        var facts = stat()
+        guard unsafe stat(folder, &facts) != 0 else { return facts.st_mode & S_IFMT != S_IFDIR }
+        return errno == ENOENT || errno == ENOTDIR
+    }
+
     /// Why nothing can run in a folder; nil when it can.
     package static func unusable(folder: String) -> String? {
         var facts = stat()

@@ -24,8 +24,8 @@ enum ServiceChecks {
             ]
         }
         var findings = ports(services, holders) + states(services)
-        // Elsewhere are other folders.
-        if client.address.isLoopback { findings += folders(services) }
+        // Elsewhere are other folders, and a loopback address may lead there.
+        if home != nil { findings += folders(services) }
         if let home { findings += monitors(services, "\(home)/run") }
         return findings
     }
@@ -90,7 +90,7 @@ enum ServiceChecks {
     /// the same file at another place is refused.
     private static func folders(_ services: [ServiceAnswer]) -> [Finding] {
         let byRoot = Dictionary(grouping: services.filter { $0.root != nil }) { $0.root ?? "" }
-        let gone = byRoot.filter { ProjectFile.unusable(folder: $0.key) != nil }
+        let gone = byRoot.filter { ProjectFile.isGone(folder: $0.key) }
             .sorted { $0.key < $1.key }
         return shortened(
             gone.map { root, services in

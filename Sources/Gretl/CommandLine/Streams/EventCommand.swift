@@ -216,13 +216,14 @@ struct EventReading {
         }
     }
 
-    /// The frame as one object: what the stream says in three lines.
+    /// The frame as one object: what the stream says in its lines.
     private func showJSON(_ frame: StreamFrame) {
         var json = JSONText()
         json.beginObject()
         json.field("event", frame.type)
         json.key("id")
         if let id = frame.id.flatMap({ Int64($0) }) { json.integer(id) } else { json.null() }
+        json.field("time", frame.time.map { Timestamp.fineText(milliseconds: $0) })
         json.key("data")
         json.raw(frame.data.isEmpty ? Array("null".utf8) : frame.data)
         json.endObject()
