@@ -121,9 +121,9 @@ import Testing
                 line.contains("PORT")
                     || ours.contains(line.split(separator: " ").first.map(String.init) ?? "")
             }.map { $0 + "\n" }
-            // How wide the columns are, too.
+            // How wide the columns are, too, with what fills them inside of a colour.
             return CommandTranscript.marked(lines.joined(), "|", stage)
-                .replacing(#/ +/#, with: " ")
+                .replacing(#/ +/#, with: " ").replacing(" <ESC>[0m", with: "<ESC>[0m")
         case .json, .jsonLines:
             #expect(!output.contains("\u{1B}") && output.hasSuffix("\n"), "\(step.line)")
             let lines = output.split(separator: "\n")
