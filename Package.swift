@@ -48,8 +48,17 @@ let package = Package(
         .target(
             name: "CTOML", path: "Sources/Gretl/Bindings/CTOML",
             cxxSettings: [.define("TOML_EXCEPTIONS", to: "0")]),
+        // Both are loaded at first use (dlopen): linked they would cost memory from the start.
+        .target(name: "CCurl", path: "Sources/Gretl/Bindings/CCurl", cSettings: strictC),
+        .target(name: "COpenSSL", path: "Sources/Gretl/Bindings/COpenSSL", cSettings: strictC),
         .target(
-            name: "Gretl", dependencies: ["NetCore", "HTTPParser", "CSQLite", "CTOML"],
+            name: "CYAML", path: "Sources/Gretl/Bindings/CYAML", cSettings: strictC,
+            linkerSettings: [.linkedLibrary("yaml")]),
+        .target(
+            name: "Gretl",
+            dependencies: [
+                "NetCore", "HTTPParser", "CSQLite", "CTOML", "CCurl", "COpenSSL", "CYAML",
+            ],
             path: "Sources/Gretl", exclude: ["Main", "Bindings"], swiftSettings: strict),
         .executableTarget(
             name: "gr", dependencies: ["Gretl"], path: "Sources/Gretl/Main",

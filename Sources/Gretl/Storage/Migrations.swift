@@ -88,5 +88,45 @@ package enum Migrations {
             sql: """
                 ALTER TABLE services ADD COLUMN restart_with TEXT NOT NULL DEFAULT '[]';
                 """),
+        // Clusters, their workloads, and the tethers to them. Replicas and settings are a second
+        // witness beside the workload's annotations; the credentials are why the file is 0600.
+        Migration(
+            version: 5,
+            sql: """
+                CREATE TABLE clusters(
+                    id TEXT PRIMARY KEY NOT NULL,
+                    name TEXT NOT NULL UNIQUE,
+                    provider TEXT NOT NULL,
+                    in_cluster INTEGER NOT NULL,
+                    access TEXT NOT NULL,
+                    created_at INTEGER NOT NULL
+                ) STRICT, WITHOUT ROWID;
+                CREATE TABLE workloads(
+                    id TEXT PRIMARY KEY NOT NULL,
+                    cluster TEXT NOT NULL REFERENCES clusters(id) ON DELETE CASCADE,
+                    uid TEXT NOT NULL,
+                    namespace TEXT NOT NULL,
+                    name TEXT NOT NULL,
+                    kind TEXT NOT NULL CHECK (kind IN ('Deployment', 'StatefulSet')),
+                    replicas INTEGER NOT NULL,
+                    desired INTEGER,
+                    desired_at INTEGER,
+                    auto_sleep INTEGER NOT NULL,
+                    idle_minutes INTEGER NOT NULL,
+                    settings_at INTEGER,
+                    activity_at INTEGER
+                ) STRICT, WITHOUT ROWID;
+                CREATE INDEX workloads_by_cluster ON workloads(cluster);
+                CREATE TABLE tethers(
+                    id TEXT PRIMARY KEY NOT NULL,
+                    workload TEXT NOT NULL,
+                    container_port INTEGER NOT NULL CHECK (container_port BETWEEN 1 AND 65535),
+                    label TEXT,
+                    local_port INTEGER NOT NULL CHECK (local_port BETWEEN 1 AND 65535),
+                    active INTEGER NOT NULL,
+                    created_at INTEGER NOT NULL
+                ) STRICT, WITHOUT ROWID;
+                CREATE INDEX tethers_by_workload ON tethers(workload);
+                """),
     ]
 }
