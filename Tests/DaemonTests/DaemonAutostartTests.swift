@@ -97,7 +97,7 @@ import Testing
         let run = try stage.gr(words, more)
         #expect(run.exit == (words == ["version"] ? 0 : 3), "\(run.errors)")
         let hint =
-            words.contains("--address")
+            words.contains("--address") || more.first?.hasPrefix("GRETL_DAEMON") == true
             ? "hint: is the address right?" : "hint: start it with: gr daemon start"
         #expect(words == ["version"] || run.errors.contains(hint), "\(run.errors)")
         #expect(stage.pid == nil && stage.log == "")

@@ -169,7 +169,8 @@ struct CommandLineChangeTests {
         #expect(run.code == 3)
         #expect(
             run.errors == "gr: no daemon answers at http://127.0.0.1:1: Connection refused\n"
-                + "hint: start it with: gr daemon start\n")
+                + "hint: is the address right? your own daemon is found without --address and "
+                + "GRETL_DAEMON\n")
         let json = CommandRun.gr(["ls", "--json"], environment: ["GRETL_DAEMON": "127.0.0.1:1"])
         #expect(json.code == 3 && json.errors == "")
         #expect(json.output.hasPrefix(#"{"code":"daemon_unreachable","message":"no daemon"#))

@@ -236,7 +236,7 @@ struct CommandLineQueryTests {
         #expect(
             version.errors
                 == "gr: gr and the daemon differ in version; start it anew, services go on: "
-                + "gr daemon stop && gr daemon start\n")
+                + "where it runs: gr daemon stop && gr daemon start\n")
         #expect(
             CommandRun.gr(["--version", "--json"], server: server).output
                 == #"{"version":"0.1.0","daemon":"0.2.0"}"# + "\n")

@@ -22,7 +22,7 @@ struct CommandLineVersionTests {
         #expect(run.code == 0 && server.requests.count == 2)
         #expect(
             run.errors == "gr: the daemon has version 9.9.9, this gr \(Version.text); "
-                + "start it anew: gr daemon stop && gr daemon start\n")
+                + "start it anew: where it runs: gr daemon stop && gr daemon start\n")
         for words in [["status", "-q"], ["status", "--json"]] {
             #expect(CommandRun.gr(words, server: server).errors == "")
         }

@@ -191,7 +191,8 @@ struct CommandLineWordsTests {
         #expect(nobody.code == 3)
         #expect(
             nobody.errors.hasSuffix(
-                "hint: is the address right? your own daemon is found without --address\n"))
+                "hint: is the address right? your own daemon is found without --address and "
+                    + "GRETL_DAEMON\n"))
         let refusal = #"401 {"code":"unauthorized","message":"no token","hint":"send Bearer"}"#
         let version = #"200 {"status":"ok","version":"9.9.9"}"#
         let server = CannedServer(["GET /v1/services": refusal, "GET /health": version])

@@ -231,7 +231,8 @@ struct DaemonClient: Sendable {
         unreachable(
             "no daemon answers at \(door): \(reason)",
             place.isAddressed
-                ? "is the address right? your own daemon is found without --address"
+                ? "is the address right? your own daemon is found without --address and "
+                    + "GRETL_DAEMON"
                 : "start it with: gr daemon start")
     }
 

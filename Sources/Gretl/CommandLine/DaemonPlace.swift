@@ -9,14 +9,13 @@ struct DaemonPlace: Sendable {
     let home: DaemonAddress.Home?
     /// --address or GRETL_DAEMON.
     private let given: DaemonAddress?
-    /// --address said which daemon: it need not be that of the home folder, or of this machine.
-    let isAddressed: Bool
+    /// Somebody said which daemon: it need not be that of the home folder, or of this machine.
+    var isAddressed: Bool { given != nil }
 
     init(
         option: String?, home: DaemonAddress.Home?, environment: [String: String]
     ) throws(CommandFailure) {
         self.home = home
-        isAddressed = option != nil
         given = try DaemonAddress.given(option: option, environment: environment)
     }
 
