@@ -47,6 +47,25 @@ import Testing
         }
     }
 
+    /// Running, and not known yet to have settled: whoever asks then is told the same.
+    @Test func aStartThatSettlesIsJoined() throws {
+        try fixture.register(
+            "job", command: "sleep 0.25; exit 3", more: "\"restart\":\"never\"")
+        var clients: [WireClient] = []
+        for _ in 0..<2 {
+            let client = try WireClient(fixture.daemon)
+            client.send("POST /v1/services/job/start HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            clients.append(client)
+            _ = try eventually(within: 2_000) {
+                try fixture.service("job")["status"] != .string("stopped")
+            }
+        }
+        for client in clients {
+            let answer = try client.answer(within: 10_000)
+            #expect(answer.status == 502, "\(answer.text)")
+        }
+    }
+
     @Test func aReadyURLIsAskedUntilItSays2xx() throws {
         let ready = "\"ready\":\"http://localhost:\(port)/health\""
         try fixture.register("a", port: port, env: ["FAILS": "4"], more: ready)

@@ -67,7 +67,8 @@ package final class Supervisor {
         // Else a program would run that nobody can stop.
         try service.checkIsKept()
         switch service.machine.state {
-        case .running:
+        // A start that waits to see whether it settles is under way.
+        case .running where service.starts.isEmpty:
             throw APIError(
                 .alreadyRunning, "'\(service.name)' is running (pid \(service.program?.pid ?? 0))",
                 hint: "run " + ShellQuoting.command("gr restart", service.name)
@@ -81,7 +82,7 @@ package final class Supervisor {
         case .clearing:
             try checkCommand(service)
             apply(.startRequested(service.spec.plan), to: service)
-        case .arming, .armed, .spawning, .probing, .restarting: break
+        case .arming, .armed, .spawning, .probing, .restarting, .running: break
         }
         try await wait(service, timeout: timeout, stopsLate: stopsLate)
     }
