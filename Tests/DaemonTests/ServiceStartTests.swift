@@ -57,7 +57,7 @@ import Testing
             client.send("POST /v1/services/job/start HTTP/1.1\r\nHost: localhost\r\n\r\n")
             clients.append(client)
             _ = try eventually(within: 2_000) {
-                try fixture.service("job")["status"] != .string("stopped")
+                try fixture.service("job")["status"] == .string("running")
             }
         }
         for client in clients {
