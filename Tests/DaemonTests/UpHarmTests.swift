@@ -117,6 +117,16 @@ struct UpHarmTests {
             #"{"name":"web","owner":"/srv/a","line":1}"#, #"{"name":"hand","owner":null,"line":4}"#,
         ] { #expect(run.output.contains(one), "\(run.output)") }
         #expect(run.output.contains(#""details":{"names":["#))
+        // More than can be read are counted.
+        var many = "[service.web]\nport = false\ncmd = \"true\"\n"
+        for number in 0..<120 {
+            let body = "{\"name\":\"n\(number)\",\"port\":null,\"root\":\"/srv/a\"}"
+            #expect(try fixture.daemon.ask("POST", "/v1/services", body).status == 201)
+            many += "[service.n\(number)]\nport = false\ncmd = \"true\"\n"
+        }
+        fixture.write(many)
+        let told = try fixture.gr("up", "--yes").errors
+        #expect(told.contains("121 names of ") && told.contains("\n  and 21 more\n"), "\(told)")
     }
 
     @Test func `a folder whose path is not UTF-8 is refused, not taken for another`() throws {

@@ -75,6 +75,16 @@ package struct CommandFailure: Error {
         return json.bytes
     }
 
+    /// The most lines that an error shows.
+    private static let linesMost = 100
+
+    /// Has `all` stand between message and hint, or as many as can be read and how many more.
+    mutating func list(_ all: [String]) {
+        lines = Array(all.prefix(Self.linesMost))
+        let rest = all.count - lines.count
+        if rest > 0 { lines.append("and \(rest) more") }
+    }
+
     /// Has the API's envelope say what this failure does by now.
     mutating func renewBody() {
         body = nil

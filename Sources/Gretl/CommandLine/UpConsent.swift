@@ -11,8 +11,6 @@ struct UpConsent {
 
     /// Longer commands are shown in part, and say so.
     private static let shownMost = 2_000
-    /// The most services that an error shows; whoever is asked sees all.
-    private static let linesMost = 100
 
     /// The services that need a yes, with why.
     func open(_ services: [Project.Service]) throws(CommandFailure) -> [(Project.Service, String)] {
@@ -56,10 +54,7 @@ struct UpConsent {
             exit: .notAllowed, code: "consent_needed",
             message: "\(loaded.file) wants to run what was not allowed yet; nothing was done",
             hint: "look at it, then allow it once with: gr up --yes")
-        let lines = lines(open)
-        failure.lines = Array(lines.prefix(Self.linesMost))
-        let rest = lines.count - Self.linesMost
-        if rest > 0 { failure.lines.append("and \(rest) more") }
+        failure.list(lines(open))
         // For whoever reads no text.
         failure.setDetails { Self.write(open, into: &$0) }
         return failure

@@ -105,7 +105,7 @@ struct UpRegistration {
             hint: "put a prefix before the names here (prefix = \"\(suggestion)\" in gr.toml, or "
                 + "gr up --prefix \(suggestion)), or remove the others with gr rm; nothing was "
                 + "changed")
-        failure.lines = Array(lines.prefix(50))
+        failure.list(lines)
         failure.setDetails { json in
             json.key("names")
             json.beginArray()
