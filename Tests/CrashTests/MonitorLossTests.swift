@@ -70,7 +70,8 @@ extension CrashTests {
             let began = milliseconds()
             try daemon.start()
             try daemon.waitUntilUp()
-            #expect(milliseconds() - began < 1_000)
+            // Far less than a monitor is looked for: the daemon did not wait for this one.
+            #expect(milliseconds() - began < 5_000)
             #expect(try daemon.status("other") == "running")
             _ = kill(held, SIGCONT)
             #expect(try eventually { try daemon.service("held")["pid"].integer == Int(pid) })

@@ -45,7 +45,7 @@ package final class Recovery {
 
     /// A monitor answers within a millisecond; one that does not is left alone. On a machine
     /// that is out of CPU it took more than 400 ms, and meanwhile an older end was shown.
-    private static let patience = Duration.milliseconds(1_500)
+    private static let patience = Duration.milliseconds(750)
     private static let intentPatience = Duration.milliseconds(250)
     private static let intentMost = Duration.seconds(10)
     private static let lookOften = Duration.milliseconds(10)
