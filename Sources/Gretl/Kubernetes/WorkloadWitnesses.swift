@@ -1,8 +1,8 @@
-// What a workload comes back to, and its auto-sleep settings, have two witnesses: annotations on the
-// object and a row of ours. Either can be lost or turned back (our database is deleted; `kubectl
-// rollout undo` rebuilds annotations from an old ReplicaSet), and a person may scale the object at
-// any time. This decides what counts and which witness has to be mended. Pure; called for every
-// look at an object, by whoever takes records in.
+// What a workload comes back to, and its auto-sleep settings, have two witnesses: annotations on
+// the object and a row of ours. Either can be lost or turned back (our database is deleted;
+// `kubectl rollout undo` rebuilds annotations from an old ReplicaSet), and a person may scale the
+// object at any time. This decides what counts and which witness has to be mended. Pure; called for
+// every look at an object, by whoever takes records in.
 
 /// What our row knows of a workload.
 package struct KeptWorkload: Sendable, Equatable {
