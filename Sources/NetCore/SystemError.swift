@@ -43,6 +43,9 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
         code == EADDRNOTAVAIL || code == EAFNOSUPPORT
     }
 
+    /// Somebody else has the address.
+    package var isAddressInUse: Bool { code == EADDRINUSE }
+
     /// The kernel refused it to this user.
     package static func isRefusalOfRights(_ code: Int32) -> Bool { code == EACCES || code == EPERM }
 

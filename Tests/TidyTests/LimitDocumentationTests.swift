@@ -23,7 +23,7 @@ struct LimitDocumentationTests {
         var limits: [String: Int] = [:]
         let paths = [
             "Sources/NetCore/Limits.swift", "Sources/Gretl/Output/LogLimits.swift",
-            "Sources/Gretl/Events/EventLimits.swift",
+            "Sources/Gretl/Events/EventLimits.swift", "Sources/Gretl/Tethers/TetherLimits.swift",
         ]
         for path in paths {
             let found = LimitDocumentationTests.limits(try Project.file(path).text)

@@ -13,6 +13,8 @@ package struct EventMask: OptionSet, Sendable {
     /// Always reported: both halves are closed, or the socket failed.
     package static let hangUp = EventMask(rawValue: CEPOLL_HUP)
     package static let error = EventMask(rawValue: CEPOLL_ERR)
+    /// The peer has ended its half; only where it is wanted.
+    package static let readHangUp = EventMask(rawValue: CEPOLL_RDHUP)
 }
 
 /// Who is told that a descriptor is ready.

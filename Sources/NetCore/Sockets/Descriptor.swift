@@ -25,4 +25,11 @@ package struct Descriptor: ~Copyable {
     package static func close(_ number: Int32) {
         if number >= 0 { _ = cepoll_close(number) }
     }
+
+    /// Closes a connected socket that nobody owns, so that its peer sees a reset.
+    package static func reset(_ number: Int32) {
+        guard number >= 0 else { return }
+        _ = cepoll_set_reset_on_close(number)
+        _ = cepoll_close(number)
+    }
 }

@@ -1,0 +1,52 @@
+// Every bound of tethers, in one place, with the relations between them asserted. Read by the files
+// of this folder and by the table in docs/operations.md. What a user may move comes in through
+// TetherSettings.
+
+/// The bounds of tethers.
+package enum TetherLimits {
+    /// Tethers that are kept, active or not.
+    package static let tethers = 4_096
+    /// Bytes of a label.
+    package static let labelBytes = 256
+    /// Ports looked at for one that is free, in one call: each costs two questions to the kernel.
+    package static let portsProbed = 128
+    /// Open connections of one tether.
+    package static let connectionsPerTether = 4_096
+    /// Open connections of all tethers, where the descriptor limit allows them.
+    package static let tetherConnections = 16_384
+    /// Connections of one tether that wait for a workload to wake.
+    package static let heldConnections = 64
+    /// Ports that are tried in vain in one activation.
+    package static let bindsTried = 16
+    /// Seconds between two looks at who moved bytes.
+    package static let activitySeconds = 10
+    /// Seconds without a byte after which a connection whose one half has ended is closed.
+    package static let halfClosedSeconds = 300
+    /// Seconds in which at most one failure of a tether becomes an event.
+    package static let failureEventSeconds = 5
+    /// Bytes of an error that is kept or told.
+    package static let errorBytes = 512
+    /// Connections listed of one tether.
+    package static let listedConnections = 256
+
+    /// The relations the code relies on.
+    package static func check() {
+        precondition(heldConnections <= connectionsPerTether)
+        precondition(connectionsPerTether <= tetherConnections)
+        precondition(activitySeconds < halfClosedSeconds)
+    }
+}
+
+/// What the owner of the daemon decides about tethers.
+package struct TetherSettings: Equatable, Sendable {
+    /// Where local ports are taken from.
+    package var ports: ClosedRange<UInt16> = 21_000...21_999
+    /// Whether a connection to a sleeping workload wakes it.
+    package var wakesOnConnect = true
+    /// How long a connection waits, for that and for a pod that is ready.
+    package var wakeTimeout = Duration.seconds(120)
+    /// Most open connections of all tethers.
+    package var connections = TetherLimits.tetherConnections
+
+    package init() {}
+}
