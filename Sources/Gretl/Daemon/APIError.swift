@@ -35,6 +35,11 @@ package struct APIError: Error, Equatable, Sendable {
         case daemonBusy = "daemon_busy"
         case versionNotSupported = "version_not_supported"
         case storageFull = "storage_full"
+        case unknownCluster = "unknown_cluster"
+        case unknownWorkload = "unknown_workload"
+        case sleepRefused = "sleep_refused"
+        case clusterUnreachable = "cluster_unreachable"
+        case clusterRefused = "cluster_refused"
 
         /// The HTTP status that goes with the code.
         package var status: Int {
@@ -57,6 +62,9 @@ package struct APIError: Error, Equatable, Sendable {
             case .daemonBusy: 503
             case .versionNotSupported: 505
             case .storageFull: 507
+            case .unknownCluster, .unknownWorkload: 404
+            case .sleepRefused: 403
+            case .clusterUnreachable, .clusterRefused: 502
             }
         }
 

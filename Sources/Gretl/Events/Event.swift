@@ -24,6 +24,15 @@ package enum Event: Equatable, Sendable {
     /// Some of a group did not come up.
     case groupFailed(name: String, failed: [String])
     case groupStopped(name: String, services: [String])
+    /// All workloads of a cluster were listed; so many came and went since the list before.
+    case clusterSynced(id: String, name: String, synced: Int, added: Int, removed: Int)
+    case workloadChanged(WorkloadFacts)
+    /// `cause` is "request" or "auto-sleep".
+    case workloadSlept(WorkloadFacts, cause: String)
+    case workloadWoken(WorkloadFacts)
+    case workloadRemoved(WorkloadFacts)
+    /// Somebody else changed what only we write; `manager` is who, if that shows.
+    case workloadDrift(WorkloadFacts, what: String, manager: String?)
 
     /// The word of the `event:` field.
     package var type: String {
@@ -38,6 +47,12 @@ package enum Event: Equatable, Sendable {
         case .groupStarted: "group.started"
         case .groupFailed: "group.failed"
         case .groupStopped: "group.stopped"
+        case .clusterSynced: "cluster.synced"
+        case .workloadChanged: "workload.changed"
+        case .workloadSlept: "workload.slept"
+        case .workloadWoken: "workload.woken"
+        case .workloadRemoved: "workload.removed"
+        case .workloadDrift: "workload.drift"
         }
     }
 
@@ -48,7 +63,9 @@ package enum Event: Equatable, Sendable {
             .serviceStarted(let name, _, _), .serviceStopped(let name, _, _),
             .serviceCrashed(let name, _, _), .serviceGaveUp(let name, _):
             name
-        case .portConflict, .groupStarted, .groupFailed, .groupStopped: nil
+        case .portConflict, .groupStarted, .groupFailed, .groupStopped, .clusterSynced,
+            .workloadChanged, .workloadSlept, .workloadWoken, .workloadRemoved, .workloadDrift:
+            nil
         }
     }
 
@@ -86,6 +103,21 @@ package enum Event: Equatable, Sendable {
         case .groupFailed(let name, let failed):
             json.field("name", name)
             json.field("failed", Array(failed.prefix(EventLimits.listedNames)))
+        case .clusterSynced(let id, let name, let synced, let added, let removed):
+            json.field("id", id)
+            json.field("name", name)
+            json.field("synced", synced)
+            json.field("added", added)
+            json.field("removed", removed)
+        case .workloadChanged(let facts), .workloadWoken(let facts), .workloadRemoved(let facts):
+            facts.write(into: &json)
+        case .workloadSlept(let facts, let cause):
+            facts.write(into: &json)
+            json.field("cause", cause)
+        case .workloadDrift(let facts, let what, let manager):
+            facts.write(into: &json)
+            json.field("what", what)
+            json.field("manager", manager)
         }
         json.endObject()
     }

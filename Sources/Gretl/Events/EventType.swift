@@ -11,7 +11,8 @@ package struct EventType: Equatable, Sendable {
     package static let kept = [
         "service.registered", "service.unregistered", "service.started", "service.stopped",
         "service.crashed", "service.gave_up", "port.conflict", "group.started", "group.failed",
-        "group.stopped",
+        "group.stopped", "cluster.synced", "workload.changed", "workload.slept",
+        "workload.woken", "workload.removed", "workload.drift",
     ]
     /// Sent while somebody listens, and never kept.
     package static let stats = EventType("service.stats")

@@ -17,7 +17,7 @@ package final class Cluster {
     /// How it is reached; replaced when a credential is read anew.
     let access: any ClusterAccess
 
-    init(
+    package init(
         id: String, name: String, provider: String, isInCluster: Bool, createdAt: Int64,
         access: any ClusterAccess
     ) {
@@ -37,8 +37,15 @@ package protocol ClusterAccess: AnyObject {
     /// Such as `https://10.0.0.1:6443` or with a path, without a slash at the end.
     var server: String { get }
 
+    /// Where things of ours are kept in the cluster: our own in it, else that of the context.
+    var namespace: String { get }
+
     /// What the next request is sent with. `again` after a 401: what was kept is read anew.
     func credentials(again: Bool) async throws(APIError) -> ClusterCredentials
+}
+
+extension ClusterAccess {
+    package var namespace: String { "default" }
 }
 
 /// What one request to an API server is sent with.

@@ -19,19 +19,21 @@ package final class Workload {
     package nonisolated let name: String
     package nonisolated let kind: Kind
     /// `spec.replicas`.
-    package internal(set) var replicas = 1
+    package internal(set) var replicas: Int32 = 1
     /// `status.readyReplicas`.
-    package internal(set) var readyReplicas = 0
-    /// What a wake brings back; nil: never put to sleep by us.
-    package internal(set) var desiredReplicas: Int?
-    package internal(set) var isAutoSleepEnabled = false
-    package internal(set) var idleMinutes = Workload.defaultIdleMinutes
+    package internal(set) var readyReplicas: Int32 = 0
+    /// Our witness of what a wake brings back, and of the settings.
+    package internal(set) var kept = KeptWorkload()
     /// Milliseconds since 1970; nil: none since we know it.
     package internal(set) var lastActivity: Int64?
+    /// When it is first known that it may idle, if nothing else says: milliseconds since 1970.
+    var seenAt: Int64 = 0
     /// Opaque; guards every change.
     package internal(set) var resourceVersion = ""
-
-    package nonisolated static let defaultIdleMinutes = 30
+    /// Who else scales it, when somebody woke what we put to sleep; nil: nobody does.
+    package internal(set) var managedBy: String?
+    /// The number of the list it was last seen in.
+    var round: UInt32 = 0
 
     init(
         id: String, cluster: Cluster, uid: String, namespace: String, name: String, kind: Kind
@@ -45,4 +47,17 @@ package final class Workload {
     }
 
     package var isAsleep: Bool { replicas == 0 }
+
+    /// What it has, or what a wake brings back: 1 when nobody knows.
+    package var desiredReplicas: Int { isAsleep ? kept.desired ?? 1 : Int(replicas) }
+
+    package var settings: AutoSleepSettings { kept.settings ?? AutoSleepSettings() }
+
+    /// Where it is at the API server.
+    package nonisolated var target: String {
+        ClusterPath.object(kind, namespace: namespace, name: name)
+    }
+
+    /// `namespace/name`, for people.
+    package nonisolated var title: String { "\(namespace)/\(name)" }
 }

@@ -29,8 +29,12 @@ package struct WorkloadRecord: Sendable, Equatable {
         package static let idleMinutes = "gretl.dev/idle-timeout-minutes"
         /// When the two settings above were last changed.
         package static let settingsAt = "gretl.dev/settings-at"
+        /// When a connection last moved bytes, for the other daemons; written seldom.
+        package static let activity = "gretl.dev/last-activity"
 
-        static let all = [desired, sleptAt, sleptBy, autoSleep, idleMinutes, settingsAt]
+        static let all = [
+            desired, sleptAt, sleptBy, autoSleep, idleMinutes, settingsAt, activity,
+        ]
     }
 
     /// The replicas to come back to, and since when (milliseconds since 1970), when we put it to
@@ -51,6 +55,11 @@ package struct WorkloadRecord: Sendable, Equatable {
         return AutoSleepSettings(
             isEnabled: word == "true", idleMinutes: minutes,
             changedAt: annotations[Annotation.settingsAt].flatMap(Timestamp.milliseconds) ?? 0)
+    }
+
+    /// When a connection of any daemon last moved bytes, milliseconds since 1970.
+    package var activity: Int64? {
+        annotations[Annotation.activity].flatMap(Timestamp.milliseconds)
     }
 
     /// As many as an int32 of the API holds.

@@ -31,6 +31,19 @@ package enum Timestamp {
         return "\(text.prefix(19)).\(digits)\(text.dropFirst(19))"
     }
 
+    /// `2026-11-23T05:00:00Z`: in UTC, as Kubernetes and its clients write it.
+    package static func utcText(milliseconds: Int64) -> String {
+        let text = text(seconds: clamp(floorDivide(milliseconds, 1_000)), offset: 0)
+        return "\(text.prefix(19))Z"
+    }
+
+    /// `2026-11-23T05:00:00.250000Z`: a MicroTime, which is refused with any other digits.
+    package static func microText(milliseconds: Int64) -> String {
+        let rest = Int((milliseconds % 1_000 + 1_000) % 1_000)
+        let digits = [rest / 100, rest / 10 % 10, rest % 10].map { "\($0)" }.joined()
+        return "\(utcText(milliseconds: milliseconds).dropLast()).\(digits)000Z"
+    }
+
     /// Milliseconds since 1970 of an RFC 3339 text with seconds and an offset; nil for anything
     /// else. A fraction is cut to milliseconds.
     package static func milliseconds(_ text: String) -> Int64? {
