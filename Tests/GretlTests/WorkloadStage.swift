@@ -42,13 +42,12 @@ final class WorkloadStage {
     private(set) var database: Database
     private(set) var workloads: Workloads
     private(set) var cluster: Cluster
-    private var made = 0
 
     init(seed: UInt64 = 1, fixture: DatabaseFixture) async throws {
         invented = InventedCluster(seed: seed)
         self.fixture = fixture
         database = try await fixture.open()
-        cluster = WorkloadStage.makeCluster("c0")
+        cluster = WorkloadStage.makeCluster(RandomID.make())
         workloads = WorkloadStage.makeWorkloads(database, invented, events, time, fixture)
         try await insert(cluster)
     }
@@ -90,8 +89,7 @@ final class WorkloadStage {
     /// As if the database had been deleted: the cluster is registered anew.
     func loseDatabase() async throws {
         await workloads.close()
-        made += 1
-        cluster = WorkloadStage.makeCluster("c\(made)")
+        cluster = WorkloadStage.makeCluster(RandomID.make())
         try await insert(cluster)
         workloads = WorkloadStage.makeWorkloads(database, invented, events, time, fixture)
         try await sync()

@@ -215,6 +215,7 @@ final class ClusterFeed {
             lines.begin()
             do throws(ClusterFailure) {
                 try await client.stream(request, to: lines)
+                guard !lines.mustRelist else { return }
                 if reactor.clock() - began >= ClusterFeed.watchLeast {
                     failures = 0
                 } else {
@@ -222,7 +223,7 @@ final class ClusterFeed {
                 }
             } catch {
                 failures += 1
-                guard !error.isExpired, lines.mustRelist == false else { return }
+                guard !error.isExpired, !lines.mustRelist else { return }
             }
             guard failures <= KubernetesLimits.watchFailuresMost else { return }
             guard failures > 0, !Task.isCancelled, !isStopped else { continue }

@@ -29,6 +29,8 @@ package final class Sweeper {
     private static let pauseLeast: Int64 = 1_000
     /// Behind a failure.
     private static let pauseAfterFailure: Int64 = 10 * 60_000
+    /// Behind a look that said no.
+    private static let pauseAfterRefusal: Int64 = 60_000
     /// Sleeps a second in one cluster.
     private static let perSecond: Int64 = 5
 
@@ -132,7 +134,9 @@ package final class Sweeper {
                 let settings = WorkloadWitnesses(record, workload.kept).kept.settings
                 return settings == workload.settings && isDue(workload)
             }
-            if replicas == 0 { retryAt[workload.id] = nil }
+            // Something came in between: it is looked at again in a while.
+            retryAt[workload.id] =
+                replicas == 0 ? nil : workloads.now + Sweeper.pauseAfterRefusal
         } catch {
             retryAt[workload.id] = workloads.now + Sweeper.pauseAfterFailure
             Log.shared.warning(
