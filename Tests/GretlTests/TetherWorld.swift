@@ -35,12 +35,12 @@ final class TestWorkloads: TetherWorkloads {
         let workload = Workload(
             id: id, cluster: cluster, uid: "u-\(id)", namespace: "default", name: id,
             kind: .deployment)
-        workload.replicas = replicas
+        workload.replicas = Int32(replicas)
         all[id] = workload
     }
 
     func remove(_ id: String) { all[id] = nil }
-    func setReplicas(_ count: Int, of id: String) { all[id]?.replicas = count }
+    func setReplicas(_ count: Int, of id: String) { all[id]?.replicas = Int32(count) }
 
     func find(_ id: String) -> Workload? { all[id] }
     func noteActivity(_ workload: Workload) { activity[workload.id, default: 0] += 1 }
