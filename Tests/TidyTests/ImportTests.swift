@@ -17,6 +17,9 @@ struct ImportTests {
     private static let exceptions: [String: Set<String>] = [
         "Sources/Gretl/Storage/SQLiteConnection.swift": ["CSQLite"],
         "Sources/Gretl/Configuration/TOMLFile.swift": ["CTOML"],
+        "Sources/Gretl/Outbound/HTTPSClient.swift": ["CCurl"],
+        "Sources/Gretl/Outbound/Transfer.swift": ["CCurl"],
+        "Sources/Gretl/Outbound/CurlHandles.swift": ["CCurl"],
         "Sources/Gretl/Storage/ServiceStore.swift": ["FoundationEssentials"],
         "Sources/Gretl/Daemon/JSONBody.swift": ["FoundationEssentials"],
         "Sources/Gretl/CommandLine/DaemonClient.swift": ["FoundationEssentials"],

@@ -14,12 +14,12 @@ package enum SleepCause: String, Sendable {
 @ReactorActor
 final class ScalingOperation {
     enum Kind: Equatable {
-        case sleep(force: Bool), autoSleep, wake, settings, mend
+        case putToSleep(force: Bool), autoSleep, wake, settings, mend
 
         /// Who asks for the same is answered with its outcome.
         var isJoined: Bool {
             switch self {
-            case .sleep, .autoSleep, .wake: true
+            case .putToSleep, .autoSleep, .wake: true
             case .settings, .mend: false
             }
         }
@@ -40,7 +40,7 @@ extension Workloads {
         check: (@Sendable @ReactorActor (WorkloadRecord) -> Bool)? = nil
     ) async throws(APIError) -> Int {
         let workload = try get(id)
-        let kind: ScalingOperation.Kind = cause == .request ? .sleep(force: force) : .autoSleep
+        let kind: ScalingOperation.Kind = cause == .request ? .putToSleep(force: force) : .autoSleep
         return try await operate(kind, on: workload) { () throws(APIError) in
             try await self.sleepNow(workload, force: force, cause: cause, check: check)
         }
@@ -59,7 +59,7 @@ extension Workloads {
     package func isAwake(_ workload: Workload) -> Bool {
         guard !workload.isAsleep else { return false }
         return switch operations[workload.id]?.kind {
-        case .sleep, .autoSleep: false
+        case .putToSleep, .autoSleep: false
         case .wake, .settings, .mend, nil: true
         }
     }
