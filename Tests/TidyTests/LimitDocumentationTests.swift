@@ -24,6 +24,7 @@ struct LimitDocumentationTests {
         let paths = [
             "Sources/NetCore/Limits.swift", "Sources/Gretl/Output/LogLimits.swift",
             "Sources/Gretl/Events/EventLimits.swift", "Sources/Gretl/Tethers/TetherLimits.swift",
+            "Sources/Gretl/Kubernetes/KubernetesLimits.swift",
         ]
         for path in paths {
             let found = LimitDocumentationTests.limits(try Project.file(path).text)

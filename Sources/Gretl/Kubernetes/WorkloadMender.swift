@@ -1,7 +1,7 @@
 // Puts right what the witnesses disagree on: writes annotations again that a rollout undo took
 // away, removes those that stand on a workload somebody else woke, and now and then notes activity
 // on the object, for the daemons of others. One workload at a time and at an easy pace, since each
-// is a write to an API server that nobody waits for; what fails is tried again when it is next seen.
+// is a write to an API server that nobody waits for; what fails is tried when next seen.
 
 import NetCore
 

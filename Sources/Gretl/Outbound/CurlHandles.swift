@@ -5,7 +5,7 @@ internal import CCurl
 import NetCore
 
 /// All transfers of one client.
-@safe  // the pointers are made in init and freed in deinit; the owner's memory outlives the library's
+@safe  // the pointers are made in init and freed in deinit; the owner's memory goes last
 @ReactorActor
 final class MultiHandle {
     /// Weak: freeing it calls back.

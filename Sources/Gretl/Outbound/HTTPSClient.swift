@@ -1,6 +1,6 @@
 // Requests to other machines by HTTP/1.1 over TLS, on the reactor: libcurl's multi interface says
 // which sockets it wants watched and when it wants to be called, and does the rest. No thread for a
-// request; names are looked up by the library's own short-lived thread. Used by clusters and models.
+// request; names are looked up by the library's own short-lived thread. Used for clusters.
 // The library is loaded with the first request, and let go of by nobody.
 //
 // Callbacks of the library come within calls of ours and only note what they were told: everything
