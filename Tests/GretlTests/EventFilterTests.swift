@@ -16,7 +16,13 @@ import Testing
         .portConflict(port: 1, claimedBy: "a", holder: "b"),
         .groupStarted(name: "@g", services: []), .groupFailed(name: "@g", failed: []),
         .groupStopped(name: "@g", services: []),
+        .clusterSynced(id: "c", name: "prod", synced: 1, added: 1, removed: 0),
+        .workloadChanged(facts), .workloadSlept(facts, cause: "request"), .workloadWoken(facts),
+        .workloadRemoved(facts), .workloadDrift(facts, what: "woken_elsewhere", manager: nil),
     ]
+    private static let facts = WorkloadFacts(
+        id: "w", clusterID: "c", namespace: "default", name: "web", kind: "Deployment",
+        replicas: 1, readyReplicas: 1, desiredReplicas: 1)
 
     private func start(_ header: String?, _ query: [String: String]) throws -> EventQuery.Start {
         try EventQuery(header: header) { query[$0] }.start

@@ -13,7 +13,8 @@ final class MovedTime: TimeSource {
     func wallNanoseconds() -> Int64 {
         SystemTime.shared.wallNanoseconds() + ahead.withLock { $0 }
     }
-    func advance(minutes: Int64) { ahead.withLock { $0 += minutes * 60_000_000_000 } }
+    func advance(minutes: Int64) { advance(seconds: minutes * 60) }
+    func advance(seconds: Int64) { ahead.withLock { $0 += seconds * 1_000_000_000 } }
 }
 
 /// Who is asked for a cluster's credentials; nobody is, without a wire.
@@ -101,6 +102,17 @@ final class WorkloadStage {
         workloads = WorkloadStage.makeWorkloads(database, invented, events, time, fixture)
         try await workloads.load([cluster])
         workloads.attach(cluster)
+    }
+
+    /// Sweeps until `name` is asleep: a sweep of the timer's may hold the Lease meanwhile.
+    func isSwept(_ name: String) async -> Bool {
+        for _ in 0..<20 where invented.objects[name]?.replicas != 0 {
+            await workloads.sweeper.sweep()
+            guard invented.objects[name]?.replicas != 0 else { break }
+            time.advance(seconds: 30)
+            await ReactorThread.reactor.pause(.milliseconds(5))
+        }
+        return invented.objects[name]?.replicas == 0
     }
 
     func close() async {

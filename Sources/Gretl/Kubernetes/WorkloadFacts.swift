@@ -13,6 +13,20 @@ package struct WorkloadFacts: Equatable, Sendable {
     package var readyReplicas: Int
     package var desiredReplicas: Int
 
+    package init(
+        id: String, clusterID: String, namespace: String, name: String, kind: String,
+        replicas: Int, readyReplicas: Int, desiredReplicas: Int
+    ) {
+        self.id = id
+        self.clusterID = clusterID
+        self.namespace = namespace
+        self.name = name
+        self.kind = kind
+        self.replicas = replicas
+        self.readyReplicas = readyReplicas
+        self.desiredReplicas = desiredReplicas
+    }
+
     /// Writes the members that a list and events share.
     func write(into json: inout JSONText) {
         json.field("id", id)
