@@ -40,6 +40,9 @@ package struct APIError: Error, Equatable, Sendable {
         case sleepRefused = "sleep_refused"
         case clusterUnreachable = "cluster_unreachable"
         case clusterRefused = "cluster_refused"
+        case unknownTether = "unknown_tether"
+        case tetherActive = "tether_active"
+        case portPoolExhausted = "port_pool_exhausted"
 
         /// The HTTP status that goes with the code.
         package var status: Int {
@@ -65,6 +68,9 @@ package struct APIError: Error, Equatable, Sendable {
             case .unknownCluster, .unknownWorkload: 404
             case .sleepRefused: 403
             case .clusterUnreachable, .clusterRefused: 502
+            case .unknownTether: 404
+            case .tetherActive: 409
+            case .portPoolExhausted: 503
             }
         }
 

@@ -33,6 +33,10 @@ package enum Event: Equatable, Sendable {
     case workloadRemoved(WorkloadFacts)
     /// Somebody else changed what only we write; `manager` is who, if that shows.
     case workloadDrift(WorkloadFacts, what: String, manager: String?)
+    case tetherOpened(TetherFacts)
+    case tetherClosed(TetherFacts)
+    /// A connection of it came to nothing, or broke.
+    case tetherFailed(TetherFacts, reason: String)
 
     /// The word of the `event:` field.
     package var type: String {
@@ -53,6 +57,9 @@ package enum Event: Equatable, Sendable {
         case .workloadWoken: "workload.woken"
         case .workloadRemoved: "workload.removed"
         case .workloadDrift: "workload.drift"
+        case .tetherOpened: "tether.opened"
+        case .tetherClosed: "tether.closed"
+        case .tetherFailed: "tether.failed"
         }
     }
 
@@ -64,7 +71,8 @@ package enum Event: Equatable, Sendable {
             .serviceCrashed(let name, _, _), .serviceGaveUp(let name, _):
             name
         case .portConflict, .groupStarted, .groupFailed, .groupStopped, .clusterSynced,
-            .workloadChanged, .workloadSlept, .workloadWoken, .workloadRemoved, .workloadDrift:
+            .workloadChanged, .workloadSlept, .workloadWoken, .workloadRemoved, .workloadDrift,
+            .tetherOpened, .tetherClosed, .tetherFailed:
             nil
         }
     }
@@ -118,6 +126,10 @@ package enum Event: Equatable, Sendable {
             facts.write(into: &json)
             json.field("what", what)
             json.field("manager", manager)
+        case .tetherOpened(let facts), .tetherClosed(let facts): facts.write(into: &json)
+        case .tetherFailed(let facts, let reason):
+            facts.write(into: &json)
+            json.field("reason", reason)
         }
         json.endObject()
     }

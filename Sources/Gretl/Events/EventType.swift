@@ -13,6 +13,7 @@ package struct EventType: Equatable, Sendable {
         "service.crashed", "service.gave_up", "port.conflict", "group.started", "group.failed",
         "group.stopped", "cluster.synced", "workload.changed", "workload.slept",
         "workload.woken", "workload.removed", "workload.drift",
+        "tether.opened", "tether.closed", "tether.failed",
     ]
     /// Sent while somebody listens, and never kept.
     package static let stats = EventType("service.stats")

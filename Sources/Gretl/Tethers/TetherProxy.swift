@@ -148,6 +148,16 @@ package final class TetherProxy {
     }
 
     package var connectionCount: Int { connections.count }
+    /// Those of them that are not connected to a pod yet.
+    package var waitingCount: Int { connections.values.count { $0.link == nil } }
+
+    /// When bytes were last moved, or a connection opened; nil: none is open.
+    var lastMovement: Instant? {
+        connections.values.reduce(nil) { latest, connection in
+            let moved = connection.link?.lastMovement ?? context.reactor.now
+            return max(latest ?? moved, moved)
+        }
+    }
 
     /// Bytes from clients and from pods, of open connections too.
     package var bytes: (fromClients: UInt64, fromPods: UInt64) {
