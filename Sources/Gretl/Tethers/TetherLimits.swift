@@ -18,6 +18,14 @@ package enum TetherLimits {
     package static let heldConnections = 64
     /// Ports that are tried in vain in one activation.
     package static let bindsTried = 16
+    /// Pods of one workload that are kept.
+    package static let podsMost = 1_000
+    /// Pods that are tried for one connection.
+    package static let podsTried = 3
+    /// Seconds to connect to a pod directly; without an answer the API server is asked.
+    package static let podDialSeconds = 3
+    /// Seconds for which the pods of a workload are watched after they were last asked for.
+    package static let podWatchSeconds = 60
     /// Seconds between two looks at who moved bytes.
     package static let activitySeconds = 10
     /// Seconds without a byte after which a connection whose one half has ended is closed.
