@@ -28,9 +28,9 @@ final class TestWorkloads: TetherWorkloads {
     private(set) var mostWakes = 0
     private(set) var wakesBegun = 0
 
-    func add(_ id: String, replicas: Int = 1) {
+    func add(_ id: String, replicas: Int = 1, isInCluster: Bool = false) {
         let cluster = Cluster(
-            id: "c", name: "test", provider: "unknown", isInCluster: false, createdAt: 0,
+            id: "c", name: "test", provider: "unknown", isInCluster: isInCluster, createdAt: 0,
             access: NoAccess())
         let workload = Workload(
             id: id, cluster: cluster, uid: "u-\(id)", namespace: "default", name: id,

@@ -8,10 +8,11 @@ package import NetCore
 @ReactorActor
 package final class ClusterDialer: PodDialer {
     /// Connects to a port of a pod through the API server.
-    package typealias Forward = @ReactorActor (
-        _ workload: Workload, _ pod: String, _ port: UInt16,
-        _ finished: @escaping (Result<any PodEnd, DialFailure>) -> Void
-    ) -> any PodAttempt
+    package typealias Forward =
+        @ReactorActor (
+            _ workload: Workload, _ pod: String, _ port: UInt16,
+            _ finished: @escaping (Result<any PodEnd, DialFailure>) -> Void
+        ) -> any PodAttempt
 
     let reactor: Reactor
     let splicer: Splicer
