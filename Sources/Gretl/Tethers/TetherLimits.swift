@@ -26,6 +26,24 @@ package enum TetherLimits {
     package static let podDialSeconds = 3
     /// Seconds for which the pods of a workload are watched after they were last asked for.
     package static let podWatchSeconds = 60
+    /// Bytes of a client that become one message to an API server, and that are read from it at
+    /// once. As much is kept each way when somebody does not read.
+    package static let forwardPieceBytes = 32 * 1_024
+    /// Bytes moved each way for one forwarded connection before the next has its turn.
+    package static let forwardBytesPerTurn = 256 * 1_024
+    /// Microseconds of a turn in which forwarded bytes are moved, for all connections together.
+    package static let forwardMicroseconds = 500
+    /// Longest frame that is taken from an API server; those of today have 32 KiB.
+    package static let forwardFrameBytes = 16_384 * 1_024
+    /// Seconds between two words to an API server on a connection that is idle.
+    package static let keepaliveSeconds = 15
+    /// Seconds in which an API server must answer a ping.
+    package static let pongSeconds = 30
+    /// Seconds without a byte after which a forwarded connection whose client has ended its half,
+    /// or whose pod has, is closed.
+    package static let lingerSeconds = 30
+    /// Bytes a client may send behind the pod's end; they are read and dropped.
+    package static let lingerClientBytes = 256 * 1_024
     /// Seconds between two looks at who moved bytes.
     package static let activitySeconds = 10
     /// Seconds without a byte after which a connection whose one half has ended is closed.
