@@ -61,7 +61,8 @@ package enum WebSocketKey {
         }
         for index in 16..<80 {
             words.append(
-                rotated(words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16], 1))
+                rotated(
+                    words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16], 1))
         }
         var (a, b, c, d, e) = (sum[0], sum[1], sum[2], sum[3], sum[4])
         for index in 0..<80 {

@@ -74,6 +74,8 @@ final class TestDialer: PodDialer {
     private let reactor: Reactor
     private let splicer: Splicer
     private let pod: SocketAddress
+    /// Connects as through an API server, with messages, if it is there.
+    var forwards: ForwardLine?
     private var waiting: [TestAttempt] = []
     private(set) var attempts = 0
 
@@ -101,7 +103,7 @@ final class TestDialer: PodDialer {
         for attempt in ready where !attempt.isOver {
             switch way {
             case .waits: waiting.append(attempt)
-            case .connects: attempt.connect(to: pod, splicer, reactor)
+            case .connects: attempt.connect(to: pod, splicer, forwards, reactor)
             case .refuses: attempt.tell(DialFailure("the pod refuses"), reactor)
             case .asleep:
                 attempt.tell(DialFailure("there is no pod", isAsleep: true), reactor)
@@ -123,12 +125,39 @@ final class TestAttempt: PodAttempt, DeferredHandler {
 
     var isOver: Bool { finished == nil }
 
-    func connect(to pod: SocketAddress, _ splicer: Splicer, _ reactor: Reactor) {
+    func connect(
+        to pod: SocketAddress, _ splicer: Splicer, _ forwards: ForwardLine?, _ reactor: Reactor
+    ) {
         connector = Connector(to: pod, timeout: .seconds(10), on: reactor) { [weak self] outcome in
             switch outcome {
             case .connected(let socket):
-                self?.tell(.success(SplicedPod(socket, pod: "pod-0", through: splicer)))
+                guard let forwards else {
+                    self?.tell(.success(SplicedPod(socket, pod: "pod-0", through: splicer)))
+                    return
+                }
+                self?.forward(socket, on: forwards)
             case .failed(let error): self?.tell(.failure(DialFailure(error.description)))
+            }
+        }
+    }
+
+    private func forward(_ socket: Int32, on line: ForwardLine) {
+        guard finished != nil,
+            let stream = try? PlainForwardStream(socket, on: line.reactor),
+            let server = ForwardServer("http://127.0.0.1:1/prefix")
+        else { return }
+        let request = ForwardHandshake.Request(
+            server: server, namespace: "default", pod: "pod-0", port: 8_000,
+            authorization: Secret("Bearer abc"))
+        _ = ForwardHandshake(request, over: stream, on: line.reactor) { [weak self] outcome in
+            switch outcome {
+            case .open(let early):
+                let pod = ForwardedPod(stream, pod: "pod-0", early: early, on: line)
+                guard let self, !isOver else { return pod.discard() }
+                tell(.success(pod))
+            case .unauthorized(let text), .failed(let text):
+                stream.close()
+                self?.tell(.failure(DialFailure(text)))
             }
         }
     }
@@ -156,11 +185,17 @@ final class TestAttempt: PodAttempt, DeferredHandler {
 /// One connection as the pod sees it; what it gets it sends back.
 struct EchoEnd {
     let peer: HTTPPeer
+    /// What an API server in front of it does.
+    var server: TestForwardServer?
     var echoed = 0
     var hasEnded = false
 
     mutating func pump() {
         peer.pump()
+        if let server {
+            server.pump(peer)
+            return
+        }
         if peer.received.count > echoed {
             peer.send(Array(peer.received[echoed...]))
             echoed = peer.received.count
@@ -189,7 +224,18 @@ final class TetherWorld: TetherDelegate {
     private(set) var failures: [String] = []
 
     /// What the pod's listener fills.
-    @ReactorActor private final class Ends { var all: [EchoEnd] = [] }
+    @ReactorActor private final class Ends {
+        var all: [EchoEnd] = []
+        var makeServer: (() -> TestForwardServer)?
+    }
+
+    /// From now on there is an API server between us and the pods.
+    func forward(_ makeServer: @escaping () -> TestForwardServer = { TestForwardServer() }) {
+        dialer.forwards = ForwardLine(on: reactor)
+        ends.makeServer = makeServer
+    }
+
+    var servers: [TestForwardServer] { ends.all.compactMap(\.server) }
 
     init(_ settings: TetherSettings, owners: SocketOwners? = nil, uid: UInt32 = getuid()) throws {
         let inbox = Inbox()
@@ -199,7 +245,10 @@ final class TetherWorld: TetherDelegate {
         let ends = ends
         listener = try Listener(
             try #require(SocketAddress("127.0.0.1", port: 0)), on: reactor
-        ) { descriptor, _ in ends.all.append(EchoEnd(peer: HTTPPeer(descriptor: descriptor))) }
+        ) { descriptor, _ in
+            ends.all.append(
+                EchoEnd(peer: HTTPPeer(descriptor: descriptor), server: ends.makeServer?()))
+        }
         dialer = TestDialer(to: listener.address, through: splicer, on: reactor)
         let workloads = workloads
         context = TetherContext(

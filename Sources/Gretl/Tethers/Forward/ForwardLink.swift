@@ -57,6 +57,9 @@ final class ForwardLink: TetherLink {
         line.enqueue(self)
     }
 
+    /// Bytes that wait here, each way: for tests.
+    var keptBytes: (up: Int, down: Int) { (unsentUp.count, unsentDown.count + early.count) }
+
     var isHalfClosed: Bool { hasClientEnded != hasPodEnded }
 
     func close() {

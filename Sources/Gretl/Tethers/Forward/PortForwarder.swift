@@ -8,10 +8,11 @@ package import NetCore
 @ReactorActor
 package final class PortForwarder {
     /// A connected, encrypted stream to the address, or the reason why there is none.
-    package typealias Connect = @ReactorActor (
-        _ server: ForwardServer, _ address: SocketAddress, _ cluster: Cluster,
-        _ identity: TLSIdentity
-    ) async throws(DialFailure) -> any ForwardStream
+    package typealias Connect =
+        @ReactorActor (
+            _ server: ForwardServer, _ address: SocketAddress, _ cluster: Cluster,
+            _ identity: TLSIdentity
+        ) async throws(DialFailure) -> any ForwardStream
 
     private let reactor: Reactor
     private let line: ForwardLine
@@ -138,7 +139,7 @@ private final class ForwardAttempt: PodAttempt {
 
 /// A pod behind an API server.
 @ReactorActor
-private final class ForwardedPod: PodEnd {
+final class ForwardedPod: PodEnd {
     let pod: String
     private let stream: any ForwardStream
     private let early: [UInt8]
