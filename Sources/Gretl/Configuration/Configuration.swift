@@ -21,6 +21,7 @@ package struct Configuration: Sendable, Equatable {
     /// Whether the peer of a TCP connection must run as our user.
     package var peerCheck = true
     package var limits = RequestLimits()
+    package var tethers = TetherSettings()
     package var logLevel = LogLevel.info
     /// What is allowed but unwise, for the log.
     package var warnings: [String] = []

@@ -19,8 +19,9 @@ struct ConfigurationReader {
         "cors.origins",
         "limits.body_bytes", "limits.connections", "limits.head_timeout_ms",
         "limits.body_timeout_ms", "limits.idle_timeout_ms", "limits.services", "log.level",
+        "tethers.ports", "tethers.wake_on_connect", "tethers.wake_timeout_ms",
     ]
-    static let tables = ["auth", "cors", "limits", "log"]
+    static let tables = ["auth", "cors", "limits", "log", "tethers"]
 
     /// The settings; of use only when `problems` stayed empty.
     mutating func read(_ entries: [TOMLEntry]) -> Configuration {
@@ -56,6 +57,13 @@ struct ConfigurationReader {
         case "auth.token": readToken(key, node)
         case "cors.origins": readOrigins(key, node)
         case "log.level": readLevel(key, node)
+        case "tethers.ports": readPorts(key, node)
+        case "tethers.wake_on_connect":
+            if let value = boolean(key, node) { configuration.tethers.wakesOnConnect = value }
+        case "tethers.wake_timeout_ms":
+            if let value = duration(key, node, 1_000...3_600_000) {
+                configuration.tethers.wakeTimeout = value
+            }
         default:
             if !readLimit(key, node) { unknown(key, entry) }
         }
@@ -168,6 +176,17 @@ struct ConfigurationReader {
                         + "case, without a path, not * and not null")
             }
         }
+    }
+
+    private mutating func readPorts(_ key: String, _ node: TOMLNode) {
+        guard let text = string(key, node) else { return }
+        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { part in
+            // Digits only: a number can be written with a sign.
+            part.utf8.allSatisfy { (0x30...0x39).contains($0) } ? UInt16(part) : nil
+        }
+        guard ends.count == 2, let first = ends[0], let last = ends[1], first > 0, first <= last
+        else { return add(node, "\(key) must be two ports, as in \"21000-21999\"") }
+        configuration.tethers.ports = first...last
     }
 
     private mutating func readLevel(_ key: String, _ node: TOMLNode) {

@@ -167,6 +167,12 @@ package final class Tethers {
         }
     }
 
+    /// Finds a workload or throws `unknown_workload`.
+    func workload(_ id: String) throws(APIError) -> Workload {
+        guard let workload = context.workloads.find(id) else { throw Workloads.unknown(id) }
+        return workload
+    }
+
     func workload(of tether: Tether) -> Workload? {
         context.workloads.find(tether.record.workload)
     }
