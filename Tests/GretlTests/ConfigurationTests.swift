@@ -152,6 +152,10 @@ private let badOnes = [
             services = 12
             [log]
             level = "debug"
+            [tethers]
+            ports = "30000-30009"
+            wake_on_connect = false
+            wake_timeout_ms = 8000
             """)
         var expected = Configuration()
         expected.bind = ["127.0.0.1", "192.168.1.2", "::1"]
@@ -170,6 +174,9 @@ private let badOnes = [
         expected.limits.idleTimeout = .seconds(7)
         expected.limits.services = 12
         expected.logLevel = .debug
+        expected.tethers.ports = 30_000...30_009
+        expected.tethers.wakesOnConnect = false
+        expected.tethers.wakeTimeout = .seconds(8)
         #expect(configuration == expected)
     }
 
@@ -240,5 +247,16 @@ private let badOnes = [
         #expect(unsafe rmdir(path) == 0)
         TemporaryFolder.write(String(repeating: "#\n", count: 600_000), to: path)
         #expect(try complaint().contains("larger than"))
+    }
+}
+
+@Suite struct TetherConfigurationTests {
+    @Test(arguments: [
+        "21000", "0-9", "9-8", "1-65536", "a-b", "1-2-3", "-1-2", " 1-2", "", "+1-2",
+    ])
+    func portsThatAreNoRangeAreRefused(text: String) {
+        #expect(throws: ConfigurationError.self) {
+            try Configuration.parse(Array("[tethers]\nports = \"\(text)\"\n".utf8))
+        }
     }
 }

@@ -43,6 +43,7 @@ final class TestWorkloads: TetherWorkloads {
     func setReplicas(_ count: Int, of id: String) { all[id]?.replicas = Int32(count) }
 
     func find(_ id: String) -> Workload? { all[id] }
+    func isAwake(_ workload: Workload) -> Bool { !workload.isAsleep }
     func noteActivity(_ workload: Workload) { activity[workload.id, default: 0] += 1 }
     func wake(_ id: String) async throws(APIError) -> Int { 1 }
 

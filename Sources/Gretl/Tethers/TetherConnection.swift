@@ -50,7 +50,7 @@ final class TetherConnection {
         } catch { return fail("the connection could not be held: \(SystemError.text(error.code))") }
         limit = context.reactor.timers.schedule(
             at: context.reactor.now + context.settings.wakeTimeout, self)
-        if workload.isAsleep { wake() } else { dial() }
+        if context.workloads.isAwake(workload) { dial() } else { wake() }
     }
 
     // MARK: On the way

@@ -7,6 +7,8 @@ package import NetCore
 @ReactorActor
 package protocol TetherWorkloads: AnyObject {
     func find(_ id: String) -> Workload?
+    /// It has replicas, and nobody is about to take them away.
+    func isAwake(_ workload: Workload) -> Bool
     /// Somebody uses it now.
     func noteActivity(_ workload: Workload)
     /// Brings its replicas back; harmless when it is awake. The number of replicas.

@@ -24,6 +24,8 @@ package enum TetherLimits {
     package static let podsTried = 3
     /// Seconds to connect to a pod directly; without an answer the API server is asked.
     package static let podDialSeconds = 3
+    /// Seconds to connect to one address of an API server.
+    package static let serverConnectSeconds = 5
     /// Seconds for which the pods of a workload are watched after they were last asked for.
     package static let podWatchSeconds = 60
     /// Bytes of a client that become one message to an API server, and that are read from it at
