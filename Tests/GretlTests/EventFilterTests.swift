@@ -19,7 +19,10 @@ import Testing
         .clusterSynced(id: "c", name: "prod", synced: 1, added: 1, removed: 0),
         .workloadChanged(facts), .workloadSlept(facts, cause: "request"), .workloadWoken(facts),
         .workloadRemoved(facts), .workloadDrift(facts, what: "woken_elsewhere", manager: nil),
+        .tetherOpened(tether), .tetherClosed(tether), .tetherFailed(tether, reason: "no pod"),
     ]
+    private static let tether = TetherFacts(
+        id: "t", workload: "w", label: nil, containerPort: 80, localPort: 21_000)
     private static let facts = WorkloadFacts(
         id: "w", clusterID: "c", namespace: "default", name: "web", kind: "Deployment",
         replicas: 1, readyReplicas: 1, desiredReplicas: 1)

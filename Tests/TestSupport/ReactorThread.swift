@@ -49,6 +49,8 @@ package enum ReactorThread {
             &thread, nil,
             { _ in
                 ReactorActor.bindToCurrentThread()
+                // As in the daemon: splice(2) has no flag against it.
+                ProcessSetup.ignoreBrokenPipes()
                 ReactorActor.assumeIsolated { ReactorThread.turn() }
                 return nil
             }, nil)
