@@ -24,7 +24,7 @@ final class TetherBench {
     let tethers: Tethers
     let pool: PortPool
 
-    init(_ database: Database, ports: ClosedRange<UInt16> = 24_000...24_999) {
+    init(_ database: Database, ports: ClosedRange<UInt16> = TestPorts.range(100)) {
         var settings = TetherSettings()
         settings.ports = ports
         let reactor = ReactorThread.reactor
@@ -122,7 +122,7 @@ private func isListening(_ port: UInt16, _ host: String = "127.0.0.1") throws ->
             let thief = try Listener(address, on: ReactorThread.reactor) { descriptor, _ in
                 Descriptor.close(descriptor)
             }
-            let later = TetherBench(database)
+            let later = TetherBench(database, ports: bench.pool.range)
             try await later.tethers.load()
             await later.tethers.restore()
             #expect(Set(later.tethers.all.map(\.id)) == [open.id, closed.id, moved.id])
@@ -141,7 +141,7 @@ private func isListening(_ port: UInt16, _ host: String = "127.0.0.1") throws ->
     @Test func aPoolThatIsUsedUpIsSaidAndAPortThatComesBackIsGiven() async throws {
         let fixture = try DatabaseFixture()
         try await onReactor {
-            let bench = TetherBench(try await fixture.open(), ports: 25_000...25_001)
+            let bench = TetherBench(try await fixture.open(), ports: TestPorts.range(2))
             let first = try await bench.create()
             _ = try await bench.create()
             let error = await #expect(throws: APIError.self) { try await bench.create() }
