@@ -33,7 +33,8 @@ struct CommandContext: Sendable {
     func client() throws(CommandFailure) -> DaemonClient {
         let place = try daemonPlace()
         var client = DaemonClient(
-            place: place, token: clientToken(home: place.home, environment: environment))
+            place: place, token: clientToken(home: place.home, environment: environment),
+            clusterToken: clusterToken(of: place))
         if invocation.command.startsDaemon, place.isHome, let home = place.home,
             let launch = io.launchDaemon, (environment["GR_NO_AUTOSTART"] ?? "").isEmpty
         {
@@ -45,6 +46,12 @@ struct CommandContext: Sendable {
         let notice = VersionNotice(of: place) { self.warn($0) }
         if !isQuiet { client.noteServer = notice.note }
         return client
+    }
+
+    /// What a daemon on this machine keeps in its home folder must not leave the machine.
+    private func clusterToken(of place: DaemonPlace) -> String? {
+        let isHere = !place.isAddressed || place.shown.isLoopback
+        return ClusterToken.forClient(homePath: isHere ? place.home?.path : nil, environment)
     }
 
     /// The same without starting a daemon: for a stream that has ended, because the daemon may

@@ -12,6 +12,8 @@ internal import NetCore
 struct DaemonClient: Sendable {
     let place: DaemonPlace
     let token: String?
+    /// For the routes of /k8s, when there is no other.
+    var clusterToken: String?
     /// Starts the daemon of the home folder; nil when that is not wanted.
     var start: (@Sendable () throws(CommandFailure) -> Void)?
     /// Told what the daemon's answers say of its version.
@@ -85,7 +87,10 @@ struct DaemonClient: Sendable {
             (name: "User-Agent", value: "gr/\(Version.text)"),
             (name: "Accept", value: accepting), (name: "X-Gretl", value: "1"),
         ]
-        if let token { call.headers.append((name: "Authorization", value: "Bearer \(token)")) }
+        let isCluster = target == "/k8s" || target.hasPrefix("/k8s/")
+        if let token = token ?? (isCluster ? clusterToken : nil) {
+            call.headers.append((name: "Authorization", value: "Bearer \(token)"))
+        }
         call.ownersOnly = true
         return call
     }

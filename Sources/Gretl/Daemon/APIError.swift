@@ -35,6 +35,7 @@ package struct APIError: Error, Equatable, Sendable {
         case daemonBusy = "daemon_busy"
         case versionNotSupported = "version_not_supported"
         case storageFull = "storage_full"
+        case invalidKubeconfig = "invalid_kubeconfig"
         case unknownCluster = "unknown_cluster"
         case unknownWorkload = "unknown_workload"
         case sleepRefused = "sleep_refused"
@@ -65,6 +66,7 @@ package struct APIError: Error, Equatable, Sendable {
             case .daemonBusy: 503
             case .versionNotSupported: 505
             case .storageFull: 507
+            case .invalidKubeconfig: 400
             case .unknownCluster, .unknownWorkload: 404
             case .sleepRefused: 403
             case .clusterUnreachable, .clusterRefused: 502

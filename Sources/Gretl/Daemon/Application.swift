@@ -38,8 +38,8 @@ package final class Application: HTTPApplication {
     }
 
     package func mark(user: UInt32?) -> UInt8 {
-        guard owners != nil, user != uid, user != 0 else { return Gate.Peer.ours }
-        return Gate.Peer.foreign
+        if user == uid || user == 0 { return Gate.Peer.door }
+        return owners == nil ? Gate.Peer.ours : Gate.Peer.foreign
     }
 
     package func admit(_ exchange: Exchange) -> Bool {

@@ -12,25 +12,26 @@ package final class Daemon {
         let message: String
     }
 
-    private let options: ServeOptions
-    private let reactor: Reactor
+    let options: ServeOptions
+    let reactor: Reactor
     private let children = ChildProcesses()
-    private let home: HomeFolder
+    let home: HomeFolder
     private let lock: DaemonLock
-    private let configuration: Configuration
-    private let background: BackgroundThread
+    let configuration: Configuration
+    let background: BackgroundThread
     private var signals: SignalSource?
     private var database: Database?
     private var supervisor: Supervisor?
     private var registry: ServiceRegistry?
     private var recovery: Recovery?
     private var events: EventHub?
-    private var application: Application?
-    private var server: HTTPServer?
+    private var kubernetes: KubernetesHalf?
+    var application: Application?
+    var server: HTTPServer?
     /// The soft limit of open descriptors.
-    private let descriptorsMost: Int
+    let descriptorsMost: Int
     /// Whether the socket file in the home folder is ours.
-    private var hasSocket = false
+    var hasSocket = false
     private var isStopping = false
     private var exitCode: Int32 = 0
 
@@ -128,6 +129,7 @@ package final class Daemon {
         let statistics = ProcessStatistics(background: background, on: reactor)
         let events = try await openEvents(boot, facts, registry, statistics)
         supervisor.events = events
+        let kubernetes = try await openKubernetes(database, events)
         let lastBoot = try? await facts.value(MetaStore.bootKey)
         let isNewBoot = lastBoot != nil && lastBoot != boot
         let recovery = Recovery(
@@ -138,9 +140,11 @@ package final class Daemon {
         let adopted = await supervisor.takeBackAdopted(boot: boot, find: registry.find)
         guard !isStopping else { return }
         let groups = Groups(registry: registry, supervisor: supervisor, on: reactor)
-        let routes = makeRoutes(registry, supervisor, groups, statistics, events)
+        let routes = makeRoutes(
+            registry, supervisor, groups, statistics, events, kubernetes.routes)
         try listen(routes, registry, supervisor, owners)
         supervisor.open()
+        kubernetes.start()
         registry.resume(isNewBoot: isNewBoot) { service throws(APIError) in
             try await groups.start(service, timeout: .seconds(30))
         }
@@ -193,61 +197,7 @@ package final class Daemon {
         }
     }
 
-    // MARK: Listening
-
-    private func listen(
-        _ routes: RouteTable, _ registry: ServiceRegistry, _ supervisor: Supervisor,
-        _ owners: SocketOwners?
-    ) throws(StartFailure) {
-        var rules = Gate.Rules()
-        rules.hosts = Set(configuration.hosts.map { $0.lowercased() })
-        rules.origins = Set(configuration.corsOrigins)
-        rules.token = configuration.token
-        let application = Application(
-            gate: Gate(rules), routes: routes,
-            owners: configuration.peerCheck ? owners : nil, uid: ProcessFacts.uid)
-        self.application = application
-        let server = HTTPServer(
-            on: reactor, application: application, commonHeaders: Application.commonHeaders,
-            options: serverOptions())
-        self.server = server
-        let addresses = try bind(server)
-        let client = try bindClientPort(server)
-        try openDoor(server)
-        registry.daemonPorts = Set((addresses + [client].compactMap { $0 }).map { Int($0.port) })
-        let urls = addresses.map { "http://\($0.description)" }
-        supervisor.environment.daemonURL = urls.first ?? ""
-        try leaveAddress(urls)
-        ProcessSetup.releaseUnused()
-        reactor.forgetLongestTurn()
-        reactor.measuresCPU = Terminal.environment()["GR_MEASURE_TURNS"] == "1"
-        for url in urls + [home.socketPath] { ProcessFacts.printLine("listening on \(url)") }
-        if let client { ProcessFacts.printLine("listening on http://\(client) (sdk_port)") }
-    }
-
-    /// For those who do not know the socket. A full disk must not keep the daemon from taking back
-    /// what runs; then there is no address, and above all not that of an earlier daemon.
-    private func leaveAddress(_ urls: [String]) throws(StartFailure) {
-        do throws(FileError) { try home.writeAddress(urls) } catch {
-            let reason = error.description
-            do throws(FileError) { try home.removeAddress() } catch {
-                throw StartFailure(message: reason)
-            }
-            Log.shared.warning("the address is not in the home folder", ["reason": reason])
-        }
-    }
-
-    /// The socket in the home folder: the same routes behind the same gate, for `gr`.
-    private func openDoor(_ server: HTTPServer) throws(StartFailure) {
-        do throws(FileError) {
-            try home.clearSocket()
-            hasSocket = true
-            do throws(SystemError) { try server.listen(at: home.socketPath) } catch {
-                throw FileError(home.socketPath, .other, "cannot listen there: \(error)")
-            }
-            try home.restrictSocket()
-        } catch { throw StartFailure(message: error.description) }
-    }
+    // MARK: Parts
 
     private func openEvents(
         _ boot: String, _ facts: MetaStore, _ registry: ServiceRegistry,
@@ -265,6 +215,19 @@ package final class Daemon {
         } catch { throw StartFailure(message: "\(home.databasePath): \(error)") }
     }
 
+    private func openKubernetes(
+        _ database: Database, _ events: EventHub
+    ) async throws(StartFailure) -> KubernetesHalf {
+        let half = KubernetesHalf(
+            on: reactor, background: background, database: database, events: events,
+            environment: Terminal.environment())
+        do throws(StorageError) { try await half.load() } catch {
+            throw StartFailure(message: "\(home.databasePath): \(error)")
+        }
+        kubernetes = half
+        return half
+    }
+
     private func makeView() -> ServiceView {
         let home = home
         return ServiceView(logPath: { $0.logFile ?? home.logPath(service: $0.name) })
@@ -272,7 +235,7 @@ package final class Daemon {
 
     private func makeRoutes(
         _ registry: ServiceRegistry, _ supervisor: Supervisor, _ groups: Groups,
-        _ statistics: ProcessStatistics, _ events: EventHub
+        _ statistics: ProcessStatistics, _ events: EventHub, _ kubernetes: KubernetesRoutes
     ) -> RouteTable {
         let conflicts = supervisor.conflicts ?? makeConflicts(registry, supervisor)
         let output = supervisor.output ?? ServiceOutput(background: background, on: reactor)
@@ -293,7 +256,8 @@ package final class Daemon {
             terminals: TerminalRoutes(registry: registry),
             portClient: PortClientRoutes(
                 reactor: reactor, registry: registry, supervisor: supervisor, groups: groups,
-                holders: conflicts.holders, output: output, background: background))
+                holders: conflicts.holders, output: output, background: background),
+            kubernetes: kubernetes)
     }
 
     private func makeConflicts(
@@ -304,73 +268,6 @@ package final class Daemon {
         return PortConflicts(
             holders: holders, owners: supervisor.owners, uid: ProcessFacts.uid, on: reactor,
             publish: { [weak supervisor] in supervisor?.events?.publish($0) })
-    }
-
-    private func serverOptions() -> HTTPServer.Options {
-        let limits = configuration.limits
-        var options = HTTPServer.Options()
-        options.bodyBytes = limits.bodyBytes
-        options.headTimeout = limits.headTimeout
-        options.bodyTimeout = limits.bodyTimeout
-        options.idleTimeout = limits.idleTimeout
-        // Storage, monitors and listeners need descriptors too.
-        options.connections = min(limits.connections, max(64, descriptorsMost - 512))
-        return options
-    }
-
-    /// Binds every address. With port 0 the first one chooses for all.
-    private func bind(_ server: HTTPServer) throws(StartFailure) -> [SocketAddress] {
-        let isExplicit = !options.listen.isEmpty
-        let wanted =
-            isExplicit
-            ? options.listen
-            : configuration.bind.map {
-                ServeOptions.ListenAddress(host: $0, port: configuration.port)
-            }
-        var bound: [SocketAddress] = []
-        for (index, one) in wanted.enumerated() {
-            let port = !isExplicit && one.port == 0 ? bound.first?.port ?? 0 : one.port
-            guard let address = SocketAddress(one.host, port: port) else {
-                throw StartFailure(
-                    message: "'\(one.host)' is not a numeric address; use 127.0.0.1 or [::1]")
-            }
-            guard address.isLoopback || configuration.token != nil else {
-                throw StartFailure(
-                    message: "listening on \(one.host) needs 'auth.token' in "
-                        + "\(home.configurationPath): everybody who can reach it could run commands"
-                )
-            }
-            do throws(SystemError) {
-                bound.append(try server.listen(address))
-            } catch {
-                // A machine without IPv6 has no ::1: the default works on 127.0.0.1 alone.
-                if !isExplicit, index > 0, error.isAddressUnavailable {
-                    Log.shared.warning("an address is not there", ["address": one.host])
-                    continue
-                }
-                throw StartFailure(
-                    message: "cannot listen on \(address.description): "
-                        + "\(SystemError.text(error.code)); is another daemon running? "
-                        + "choose another port with --listen or 'port' in config.toml")
-            }
-        }
-        return bound
-    }
-
-    /// Where the Python client looks, when config.toml says so. Not in the address file: `gr` and
-    /// services use the others.
-    private func bindClientPort(
-        _ server: HTTPServer
-    ) throws(StartFailure) -> SocketAddress? {
-        guard configuration.sdkPort != 0,
-            let address = SocketAddress("127.0.0.1", port: configuration.sdkPort)
-        else { return nil }
-        do throws(SystemError) { return try server.listen(address) } catch {
-            throw StartFailure(
-                message: "cannot listen on \(address.description): "
-                    + "\(SystemError.text(error.code)); another program has it: end that, or "
-                    + "remove 'sdk_port' from \(home.configurationPath)")
-        }
     }
 
     // MARK: End
@@ -407,6 +304,7 @@ package final class Daemon {
         guard !isFinished else { return }
         isFinished = true
         events?.close()
+        await kubernetes?.close()
         await database?.close()
         try? home.removeAddress()
         if hasSocket { try? home.removeFile(HomeFolder.socketName) }

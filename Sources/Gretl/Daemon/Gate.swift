@@ -2,7 +2,7 @@
 // and listens on loopback can be reached by every web page in the user's browser (DNS rebinding,
 // cross-site requests) and by every other user of the machine; the checks close both. Each refusal
 // names its rule and the configuration key that opens it. Order: Host, Origin, Sec-Fetch-Site,
-// content type, token, peer.
+// content type, token, peer. Routes of /k8s need a token even when no other does.
 
 import HTTPParser
 package import NetCore
@@ -17,6 +17,8 @@ package final class Gate {
         /// Origins allowed besides our own, as browsers send them.
         package var origins: Set<String> = []
         package var token: Secret?
+        /// What routes of /k8s need when `token` is not set.
+        package var clusterToken: Secret?
 
         package init() {}
     }
@@ -33,6 +35,8 @@ package final class Gate {
     package enum Peer {
         package static let ours: UInt8 = 0
         package static let foreign: UInt8 = 1
+        /// Ours, at the socket in the home folder: no page and no forwarded port gets there.
+        package static let door: UInt8 = 2
     }
 
     private let rules: Rules
@@ -60,8 +64,13 @@ package final class Gate {
         if let token = rules.token {
             guard presents(token, exchange) else { return .refuse(Gate.unauthorized) }
             hasToken = true
+        } else if Gate.isClusterPath(exchange) {
+            guard let token = rules.clusterToken, presents(token, exchange) else {
+                return .refuse(Gate.unauthorizedCluster)
+            }
+            hasToken = true
         }
-        if exchange.connectionMark != Peer.ours, !hasToken { return .refuse(Gate.foreignUser) }
+        if exchange.connectionMark == Peer.foreign, !hasToken { return .refuse(Gate.foreignUser) }
         return .pass
     }
 
@@ -202,6 +211,27 @@ package final class Gate {
         .unauthorized, "this daemon asks for a token, and the request has none or a wrong one",
         hint: "send 'Authorization: Bearer TOKEN' with the auth.token of config.toml",
         headers: ["WWW-Authenticate": "Bearer"])
+
+    private static let unauthorizedCluster = APIError(
+        .unauthorized,
+        "the routes of /k8s ask for a token, and the request has none or a wrong one",
+        hint: "send 'Authorization: Bearer TOKEN' with GR_TOKEN of the daemon's environment, else "
+            + "with what is in the file 'token' of its home folder; gr does so by itself",
+        headers: ["WWW-Authenticate": "Bearer"])
+
+    /// The router compares the bytes as they came: what is spelled otherwise has no route.
+    private static func isClusterPath(_ exchange: Exchange) -> Bool {
+        let path = exchange.target.path
+        return exchange.withHead { bytes in
+            let start = path.lower
+            let end = min(path.end, bytes.count)
+            guard end - start >= 4, bytes[start] == UInt8(ascii: "/"),
+                bytes[start + 1] == UInt8(ascii: "k"), bytes[start + 2] == UInt8(ascii: "8"),
+                bytes[start + 3] == UInt8(ascii: "s")
+            else { return false }
+            return end - start == 4 || bytes[start + 4] == UInt8(ascii: "/")
+        }
+    }
 
     private static let foreignUser = APIError(
         .forbiddenUser, "the caller is not the user this daemon belongs to",

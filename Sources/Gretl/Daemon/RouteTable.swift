@@ -19,6 +19,7 @@ package struct Route: Sendable {
         case listGroups, getGroup, startGroup, stopGroup
         case startMany, stopMany
         case clientList, clientAdd, clientGet, clientRemove, clientStart, clientStop, clientLogs
+        case listClusters, registerCluster, getCluster, removeCluster
     }
 
     package let method: HTTPMethod
@@ -63,6 +64,10 @@ package final class RouteTable {
         Route(method: .post, pattern: "/ports/{port}/start", id: .clientStart),
         Route(method: .post, pattern: "/ports/{port}/stop", id: .clientStop),
         Route(method: .get, pattern: "/ports/{port}/logs", id: .clientLogs),
+        Route(method: .get, pattern: "/k8s/clusters", id: .listClusters),
+        Route(method: .post, pattern: "/k8s/clusters", id: .registerCluster),
+        Route(method: .get, pattern: "/k8s/clusters/{id}", id: .getCluster),
+        Route(method: .delete, pattern: "/k8s/clusters/{id}", id: .removeCluster),
     ]
 
     let router = Router(
@@ -79,12 +84,14 @@ package final class RouteTable {
     private let events: EventRoutes
     private let terminals: TerminalRoutes
     private let portClient: PortClientRoutes
+    private let kubernetes: KubernetesRoutes?
 
     package init(
         services: ServiceRoutes, resolve: ResolveRoute, daemon: DaemonRoutes, ports: PortRoutes,
         logs: LogRoutes, events: EventRoutes, groups: GroupRoutes, terminals: TerminalRoutes,
-        portClient: PortClientRoutes
+        portClient: PortClientRoutes, kubernetes: KubernetesRoutes? = nil
     ) {
+        self.kubernetes = kubernetes
         self.portClient = portClient
         self.terminals = terminals
         self.events = events
@@ -131,6 +138,9 @@ package final class RouteTable {
         case .clientStart: portClient.start(exchange)
         case .clientStop: portClient.stop(exchange)
         case .clientLogs: portClient.logs(exchange)
+        case .listClusters, .registerCluster, .getCluster, .removeCluster:
+            guard let kubernetes else { return KubernetesRoutes.refuse(exchange) }
+            kubernetes.handle(ids[route], exchange)
         }
     }
 }
