@@ -19,6 +19,9 @@ struct RouteRequest {
     /// Sent by a page it has no preflight, whatever it does.
     var isRead: Bool { method == "GET" || method == "HEAD" }
 
+    /// Needs a token whatever config.toml says.
+    var isCluster: Bool { target.hasPrefix("/k8s/") }
+
     /// The bytes with these lines for Host, and further fields; `type` is that of the body.
     func bytes(
         hosts: [String] = ["localhost"], _ more: [String] = [], type: String = "application/json"
@@ -46,6 +49,7 @@ enum RouteCatalogue {
             let parts = route.pattern.split(separator: "/").map { part in
                 switch part {
                 case "{name}": route.pattern.hasPrefix("/v1/groups/") ? group : service
+                case "{id}": "0123456789abcdef"
                 case "{port}": route.pattern.hasPrefix("/ports/") ? "\(registered)" : "\(port)"
                 default: String(part)
                 }
@@ -59,6 +63,7 @@ enum RouteCatalogue {
             case .clientAdd:
                 request.body =
                     "{\"port\":\(port),\"name\":\"intruder\",\"cmd\":\"exec sleep 300\"}"
+            case .registerCluster: request.body = #"{"name":"intruder","in_cluster":true}"#
             case .attachService: request.fields = ["Connection: Upgrade", "Upgrade: tcp"]
             case .resizeService: request.target += "?rows=11&cols=22"
             case .startService, .restartService, .startGroup: request.target += "?timeout=0"

@@ -21,6 +21,9 @@ import Testing
         origins = ["\(listed)"]
         """
 
+    /// Where no other is set.
+    private static let clusterToken = "Authorization: Bearer 0123456789"
+
     private func callers(_ port: UInt16) -> [Caller] {
         let cors = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty"]
         let same = ["Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors"]
@@ -59,6 +62,7 @@ import Testing
             service: "nobody", group: "@nobody", port: ServiceFixture.freePort(),
             registered: ServiceFixture.freePort())
         for request in requests {
+            let token = request.isCluster && token.isEmpty ? [Self.clusterToken] : token
             func status(_ shown: String, _ fields: [String]) throws -> Int {
                 let client = try WireClient(port: daemon.port, host: host)
                 client.send(request.bytes(hosts: [shown], token + fields))
@@ -75,7 +79,9 @@ import Testing
 
     @Test(arguments: ["127.0.0.1:0", "[::1]:0"])
     func `No honest caller is refused on any route`(listen: String) throws {
-        let daemon = try DaemonProcess(configuration: Self.configuration, listen: listen)
+        let daemon = try DaemonProcess(
+            configuration: Self.configuration, environment: ["GR_TOKEN=0123456789"],
+            listen: listen)
         try check(daemon, from: listen.hasPrefix("[") ? "::1" : "127.0.0.1")
     }
 

@@ -32,15 +32,22 @@ struct WireAnswer {
 
     /// Every code of the API's error table by status.
     static let codes: [Int: Set<String>] = [
-        400: ["invalid_spec"],
+        400: ["invalid_spec", "invalid_kubeconfig"],
         401: ["unauthorized"],
-        403: ["forbidden_host", "forbidden_origin", "forbidden_user", "foreign_process"],
-        404: ["unknown_service", "unknown_group", "not_found"],
+        403: [
+            "forbidden_host", "forbidden_origin", "forbidden_user", "foreign_process",
+            "sleep_refused",
+        ],
+        404: [
+            "unknown_service", "unknown_group", "not_found", "unknown_cluster",
+            "unknown_workload",
+        ],
         405: ["method_not_allowed"], 408: ["request_timeout"],
         409: ["port_in_use", "already_running", "name_taken", "not_running"],
         413: ["body_too_large"], 414: ["uri_too_long"], 415: ["unsupported_media_type"],
         417: ["expectation_failed"], 431: ["headers_too_large"],
-        500: ["internal"], 501: ["not_implemented"], 502: ["ready_timeout", "group_failed"],
+        500: ["internal"], 501: ["not_implemented"],
+        502: ["ready_timeout", "group_failed", "cluster_unreachable", "cluster_refused"],
         503: ["daemon_busy"], 505: ["version_not_supported"], 507: ["storage_full"],
     ]
 

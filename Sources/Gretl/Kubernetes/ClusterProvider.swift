@@ -1,6 +1,6 @@
-// Who runs a cluster, when nobody said: by the version its API server calls itself, its host and the
-// plugin that makes its tokens, which name the product; else by the provider ids of its nodes, which
-// name the cloud below; else by its context. Never guessed: what shows nothing is "unknown".
+// Who runs a cluster, when nobody said: by the version its API server calls itself, its host and
+// the plugin that makes its tokens, which name the product; else by the provider ids of its nodes,
+// which name the cloud below; else by its context. Never guessed: else it is "unknown".
 
 import NetCore
 

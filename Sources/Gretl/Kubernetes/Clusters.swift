@@ -41,12 +41,6 @@ package final class Clusters {
     /// Told of one that is registered no more.
     package var removed: (@ReactorActor (Cluster) -> Void)?
 
-    package nonisolated static let clustersMost = 256
-    /// Registrations under way at once.
-    private static let registrationsMost = 16
-    /// How long the questions about rights may take together.
-    private static let patience = Duration.seconds(30)
-
     package init(
         on reactor: Reactor, background: BackgroundThread, store: ClusterStore,
         maker: AccessMaker, pace: KubernetesClient.Pace = KubernetesClient.Pace(),
@@ -91,7 +85,7 @@ package final class Clusters {
     /// Registers a cluster that can be reached. Durable on return.
     package func add(_ draft: Draft) async throws(APIError) -> Registration {
         try check(draft)
-        guard reserved.count < Clusters.registrationsMost else {
+        guard reserved.count < KubernetesLimits.registrationsMost else {
             throw .daemonBusy("too many clusters are being registered")
         }
         reserved.insert(draft.name)
@@ -129,9 +123,9 @@ package final class Clusters {
                 .nameTaken, "a cluster is registered under the name '\(name)' already",
                 hint: "choose another name, or remove that one first")
         }
-        guard byID.count + reserved.count < Clusters.clustersMost else {
+        guard byID.count + reserved.count < KubernetesLimits.clustersMost else {
             throw .invalid(
-                "\(Clusters.clustersMost) clusters are registered already",
+                "\(KubernetesLimits.clustersMost) clusters are registered already",
                 hint: "remove one that is not needed any more")
         }
     }
@@ -150,7 +144,7 @@ package final class Clusters {
                 // Some hide it from those who have no rights; who they are shows below.
                 guard error.isForbidden || error.isNotFound else { throw error }
             }
-            let end = reactor.now + Clusters.patience
+            let end = reactor.now + Duration.seconds(KubernetesLimits.rightsSeconds)
             let missing = try await ClusterRights.missing(
                 client, namespace: cluster.access.namespace, isLate: { reactor.now > end })
             if !isNamed {

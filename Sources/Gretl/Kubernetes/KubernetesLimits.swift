@@ -24,4 +24,14 @@ package enum KubernetesLimits {
     package static let rowsAtOnce = 512
     /// Workloads that can wait for a mended annotation.
     package static let mendsMost = 4_096
+    /// Registered clusters.
+    package static let clustersMost = 256
+    /// Registrations under way at once.
+    package static let registrationsMost = 16
+    /// How long the questions about rights may take together.
+    package static let rightsSeconds = 30
+    /// Longest kubeconfig.
+    package static let kubeconfigBytes = 512 * 1_024
+    /// Clusters, users or contexts of one kubeconfig.
+    package static let kubeconfigEntries = 1_000
 }

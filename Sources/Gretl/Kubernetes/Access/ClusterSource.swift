@@ -1,5 +1,5 @@
-// What a cluster is registered with, and the access made of it: a kubeconfig, the pod we run in, or
-// the owner's own kubeconfig where it lies. Knows the form in which each is stored. Used by Clusters.
+// What a cluster is registered with, and the access made of it: a kubeconfig, or the pod we run in.
+// Knows the form in which each is stored. Used by Clusters.
 
 package import NetCore
 

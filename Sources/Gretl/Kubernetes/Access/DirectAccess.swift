@@ -1,6 +1,6 @@
 // Access to a cluster that needs nothing but what is stored: a server, certificates, a token. Made
-// from a kubeconfig, kept as JSON in the database (which is 0600), and the ground of the other kinds
-// of access, which renew parts of it.
+// from a kubeconfig, kept as JSON in the database (which is 0600), and the ground of other kinds of
+// access, which renew parts of it.
 
 import NetCore
 

@@ -1,6 +1,6 @@
-// A kubeconfig as its parts: clusters, users, contexts by name. Reads raw YAML or JSON, or either of
-// them in base64. Knows nothing of what may be used; KubeconfigEntry decides that. No error repeats
-// a value that may be a credential.
+// A kubeconfig as its parts: clusters, users, contexts by name. Reads raw YAML or JSON, or either
+// of them in base64. Knows nothing of what may be used; KubeconfigEntry decides that. No error
+// repeats a value that may be a credential.
 
 /// The parts of one kubeconfig.
 package struct Kubeconfig: Sendable {
@@ -10,9 +10,6 @@ package struct Kubeconfig: Sendable {
     private let users: [String: Fields]
     private let contexts: [String: Fields]
     private let current: String?
-
-    /// Most entries of one list.
-    private static let entriesMost = 1_000
 
     /// Reads a text. Takes milliseconds for a large one.
     package init(_ text: [UInt8]) throws(APIError) {
@@ -37,7 +34,8 @@ package struct Kubeconfig: Sendable {
 
     /// YAML has a colon, base64 has none.
     private static func plain(_ text: [UInt8]) -> [UInt8] {
-        guard text.count <= YAMLText.bytesMost * 3 / 2, !text.contains(UInt8(ascii: ":")),
+        guard text.count <= KubernetesLimits.kubeconfigBytes * 3 / 2,
+            !text.contains(UInt8(ascii: ":")),
             let decoded = Base64.decode(text)
         else { return text }
         return decoded
@@ -52,8 +50,9 @@ package struct Kubeconfig: Sendable {
         case .array(let found): items = found
         default: throw .kubeconfig("its '\(list)' is no list")
         }
-        guard items.count <= entriesMost else {
-            throw .kubeconfig("its '\(list)' has more than \(entriesMost) entries")
+        let most = KubernetesLimits.kubeconfigEntries
+        guard items.count <= most else {
+            throw .kubeconfig("its '\(list)' has more than \(most) entries")
         }
         var entries: [String: Fields] = [:]
         for item in items {

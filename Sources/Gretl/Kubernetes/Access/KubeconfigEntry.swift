@@ -10,7 +10,7 @@ package struct KubeconfigEntry: Sendable {
     package let namespace: String?
 
     /// Reads a file that is named in the kubeconfig.
-    typealias FileReader = (String) throws(APIError) -> [UInt8]
+    package typealias FileReader = (String) throws(APIError) -> [UInt8]
 
     /// The forms that need the owner's consent, and why.
     private static let refused: [(member: String, inUser: Bool, reason: String)] = [
@@ -62,7 +62,7 @@ package struct KubeconfigEntry: Sendable {
     }
 
     /// The access without what a plugin adds. `file` is nil for a kubeconfig that was posted.
-    func access(file: FileReader? = nil) throws(APIError) -> DirectAccess {
+    package func access(file: FileReader? = nil) throws(APIError) -> DirectAccess {
         try check(isOwn: file != nil)
         var access = DirectAccess(
             server: try KubeconfigEntry.server(cluster["server"]?.text),

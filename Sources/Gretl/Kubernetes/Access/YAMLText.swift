@@ -13,15 +13,13 @@ package struct YAMLFailure: Error, Equatable {
 
 /// Reads one YAML document.
 package enum YAMLText {
-    /// Longest text that is read.
-    package static let bytesMost = 512 << 10
-
     /// The document. Plain `true`, `false` and `null` are what they say, everything else that is no
     /// list and no map is a string, numbers too: a token may look like one. Takes milliseconds for
     /// a large text.
     package static func parse(_ bytes: [UInt8]) throws(YAMLFailure) -> JSONValue {
-        guard bytes.count <= bytesMost else {
-            throw YAMLFailure(line: 0, message: "it is larger than \(bytesMost >> 10) KiB")
+        guard bytes.count <= KubernetesLimits.kubeconfigBytes else {
+            throw YAMLFailure(
+                line: 0, message: "it is larger than \(KubernetesLimits.kubeconfigBytes >> 10) KiB")
         }
         var failure = cyaml_failure()
         // The bytes must stay until the document is built, which is before the closure ends.
