@@ -19,7 +19,9 @@ package struct Route: Sendable {
         case listGroups, getGroup, startGroup, stopGroup
         case startMany, stopMany
         case clientList, clientAdd, clientGet, clientRemove, clientStart, clientStop, clientLogs
-        case listClusters, registerCluster, getCluster, removeCluster
+        case listClusters, registerCluster, getCluster, removeCluster, syncCluster
+        case listClusterWorkloads, listWorkloads, getWorkload, sleepWorkload, wakeWorkload
+        case getAutoSleep, setAutoSleep, planAutoSleep
     }
 
     package let method: HTTPMethod
@@ -68,6 +70,16 @@ package final class RouteTable {
         Route(method: .post, pattern: "/k8s/clusters", id: .registerCluster),
         Route(method: .get, pattern: "/k8s/clusters/{id}", id: .getCluster),
         Route(method: .delete, pattern: "/k8s/clusters/{id}", id: .removeCluster),
+        Route(method: .post, pattern: "/k8s/clusters/{id}/sync", id: .syncCluster),
+        Route(method: .get, pattern: "/k8s/clusters/{id}/workloads", id: .listClusterWorkloads),
+        Route(method: .get, pattern: "/k8s/workloads", id: .listWorkloads),
+        Route(method: .get, pattern: "/k8s/workloads/{id}", id: .getWorkload),
+        Route(method: .post, pattern: "/k8s/workloads/{id}/sleep", id: .sleepWorkload),
+        Route(method: .post, pattern: "/k8s/workloads/{id}/wake", id: .wakeWorkload),
+        Route(method: .get, pattern: "/k8s/workloads/{id}/auto-sleep", id: .getAutoSleep),
+        Route(method: .patch, pattern: "/k8s/workloads/{id}/auto-sleep", id: .setAutoSleep),
+        Route(method: .put, pattern: "/k8s/workloads/{id}/auto-sleep", id: .setAutoSleep),
+        Route(method: .get, pattern: "/k8s/auto-sleep/plan", id: .planAutoSleep),
     ]
 
     let router = Router(
@@ -138,7 +150,9 @@ package final class RouteTable {
         case .clientStart: portClient.start(exchange)
         case .clientStop: portClient.stop(exchange)
         case .clientLogs: portClient.logs(exchange)
-        case .listClusters, .registerCluster, .getCluster, .removeCluster:
+        case .listClusters, .registerCluster, .getCluster, .removeCluster, .syncCluster,
+            .listClusterWorkloads, .listWorkloads, .getWorkload, .sleepWorkload, .wakeWorkload,
+            .getAutoSleep, .setAutoSleep, .planAutoSleep:
             guard let kubernetes else { return KubernetesRoutes.refuse(exchange) }
             kubernetes.handle(ids[route], exchange)
         }

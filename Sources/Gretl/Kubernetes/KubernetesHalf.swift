@@ -53,7 +53,10 @@ package final class KubernetesHalf {
     }
 
     var routes: KubernetesRoutes {
-        KubernetesRoutes(clusters: ClusterRoutes(clusters: clusters, background: background))
+        KubernetesRoutes(
+            clusters: ClusterRoutes(clusters: clusters, background: background),
+            workloads: WorkloadRoutes(
+                clusters: clusters, workloads: workloads, background: background))
     }
 
     /// Before the database is closed.

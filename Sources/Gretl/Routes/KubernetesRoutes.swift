@@ -7,6 +7,7 @@ package import NetCore
 @ReactorActor
 package struct KubernetesRoutes {
     let clusters: ClusterRoutes
+    let workloads: WorkloadRoutes
 
     /// Has the handler of a route answer.
     func handle(_ id: Route.ID, _ exchange: Exchange) {
@@ -15,6 +16,15 @@ package struct KubernetesRoutes {
         case .registerCluster: clusters.register(exchange)
         case .getCluster: clusters.get(exchange)
         case .removeCluster: clusters.remove(exchange)
+        case .syncCluster: workloads.sync(exchange)
+        case .listClusterWorkloads: workloads.listOfCluster(exchange)
+        case .listWorkloads: workloads.list(exchange)
+        case .getWorkload: workloads.get(exchange)
+        case .sleepWorkload: workloads.sleep(exchange)
+        case .wakeWorkload: workloads.wake(exchange)
+        case .getAutoSleep: workloads.settings(exchange)
+        case .setAutoSleep: workloads.configure(exchange)
+        case .planAutoSleep: workloads.plan(exchange)
         default: KubernetesRoutes.refuse(exchange)
         }
     }
