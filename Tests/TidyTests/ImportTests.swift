@@ -20,6 +20,8 @@ struct ImportTests {
         "Sources/Gretl/Outbound/HTTPSClient.swift": ["CCurl"],
         "Sources/Gretl/Outbound/Transfer.swift": ["CCurl"],
         "Sources/Gretl/Outbound/CurlHandles.swift": ["CCurl"],
+        "Sources/Gretl/Outbound/TLSContext.swift": ["COpenSSL"],
+        "Sources/Gretl/Outbound/TLSStream.swift": ["COpenSSL"],
         "Sources/Gretl/Kubernetes/Access/YAMLText.swift": ["CYAML"],
         "Sources/Gretl/Storage/ServiceStore.swift": ["FoundationEssentials"],
         "Sources/Gretl/Daemon/JSONBody.swift": ["FoundationEssentials"],

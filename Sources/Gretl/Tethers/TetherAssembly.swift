@@ -42,9 +42,10 @@ package struct TetherAssembly {
         background: BackgroundThread, _ parts: Parts
     ) {
         let splicer = Splicer(on: reactor)
+        let contexts = TLSContexts(background: background)
         let forwarder = PortForwarder(on: reactor) {
-            (server, address, cluster, identity) throws(DialFailure) in
-            try await TetherAssembly.connect(server, address, cluster, identity, reactor)
+            (server, address, _, identity) throws(DialFailure) in
+            try await TetherAssembly.connect(server, address, identity, contexts, reactor)
         }
         let dialer = ClusterDialer(
             on: reactor, splicer: splicer,
@@ -92,18 +93,27 @@ package struct TetherAssembly {
     }
 
     private static func connect(
-        _ server: ForwardServer, _ address: SocketAddress, _ cluster: Cluster,
-        _ identity: TLSIdentity, _ reactor: Reactor
+        _ server: ForwardServer, _ address: SocketAddress, _ identity: TLSIdentity,
+        _ contexts: TLSContexts, _ reactor: Reactor
     ) async throws(DialFailure) -> any ForwardStream {
-        guard !server.isSecure else { throw DialFailure("forwards over TLS are not there yet") }
+        let socket: Int32
         do throws(SystemError) {
-            let socket = try await reactor.connect(
+            socket = try await reactor.connect(
                 to: address, within: .seconds(TetherLimits.serverConnectSeconds))
-            return try PlainForwardStream(socket, on: reactor)
+            guard server.isSecure else { return try PlainForwardStream(socket, on: reactor) }
         } catch {
             throw DialFailure(
                 "the API server at \(address.description) cannot be reached: "
                     + SystemError.text(error.code))
+        }
+        do throws(TLSFailure) {
+            let stream = try TLSStream(
+                socket, try await contexts.context(identity), name: server.host, on: reactor)
+            try await stream.handshake(within: .seconds(TetherLimits.serverConnectSeconds))
+            return stream
+        } catch {
+            throw DialFailure(
+                "the API server at \(address.description) cannot be talked to: \(error.text)")
         }
     }
 }
