@@ -215,8 +215,12 @@ private func isListening(_ port: UInt16, _ host: String = "127.0.0.1") throws ->
             bench.workloads.add("other")
             let kept = try await bench.tethers.create(
                 try #require(bench.workloads.find("other")), containerPort: 80, label: nil)
-            await bench.tethers.remove(
+            bench.tethers.removeSoon(
                 of: try #require(bench.workloads.find("web")).cluster)
+            bench.workloads.remove("web")
+            for _ in 0..<2_000 where bench.tethers.all.count > 1 {
+                await ReactorThread.reactor.pause(.milliseconds(2))
+            }
             #expect(bench.tethers.all.map(\.id) == [kept.id])
             #expect(try await TetherStore(database).all().map(\.id) == [kept.id])
             bench.tethers.close()

@@ -129,7 +129,7 @@ package final class Daemon {
         let statistics = ProcessStatistics(background: background, on: reactor)
         let events = try await openEvents(boot, facts, registry, statistics)
         supervisor.events = events
-        let kubernetes = try await openKubernetes(database, events)
+        let kubernetes = try await openKubernetes(database, events, registry, owners)
         let lastBoot = try? await facts.value(MetaStore.bootKey)
         let isNewBoot = lastBoot != nil && lastBoot != boot
         let recovery = Recovery(
@@ -216,11 +216,20 @@ package final class Daemon {
     }
 
     private func openKubernetes(
-        _ database: Database, _ events: EventHub
+        _ database: Database, _ events: EventHub, _ registry: ServiceRegistry,
+        _ owners: SocketOwners?
     ) async throws(StartFailure) -> KubernetesHalf {
+        let tethers = TetherAssembly.Parts(
+            settings: configuration.tethers, owners: owners,
+            checksPeers: configuration.peerCheck, descriptorsMost: descriptorsMost
+        ) { [weak registry] port in
+            guard let registry else { return false }
+            return registry.daemonPorts.contains(Int(port))
+                || !registry.services(on: Int(port)).isEmpty
+        }
         let half = KubernetesHalf(
             on: reactor, background: background, database: database, events: events,
-            environment: Terminal.environment())
+            environment: Terminal.environment(), tethers: tethers)
         do throws(StorageError) { try await half.load() } catch {
             throw StartFailure(message: "\(home.databasePath): \(error)")
         }

@@ -22,6 +22,7 @@ package struct Route: Sendable {
         case listClusters, registerCluster, getCluster, removeCluster, syncCluster
         case listClusterWorkloads, listWorkloads, getWorkload, sleepWorkload, wakeWorkload
         case getAutoSleep, setAutoSleep, planAutoSleep
+        case createTether, listTethers, getTether, activateTether, deactivateTether, removeTether
     }
 
     package let method: HTTPMethod
@@ -80,6 +81,12 @@ package final class RouteTable {
         Route(method: .patch, pattern: "/k8s/workloads/{id}/auto-sleep", id: .setAutoSleep),
         Route(method: .put, pattern: "/k8s/workloads/{id}/auto-sleep", id: .setAutoSleep),
         Route(method: .get, pattern: "/k8s/auto-sleep/plan", id: .planAutoSleep),
+        Route(method: .post, pattern: "/k8s/workloads/{id}/tether", id: .createTether),
+        Route(method: .get, pattern: "/k8s/tethers", id: .listTethers),
+        Route(method: .get, pattern: "/k8s/tethers/{id}", id: .getTether),
+        Route(method: .post, pattern: "/k8s/tethers/{id}/activate", id: .activateTether),
+        Route(method: .post, pattern: "/k8s/tethers/{id}/deactivate", id: .deactivateTether),
+        Route(method: .delete, pattern: "/k8s/tethers/{id}", id: .removeTether),
     ]
 
     let router = Router(
@@ -152,7 +159,8 @@ package final class RouteTable {
         case .clientLogs: portClient.logs(exchange)
         case .listClusters, .registerCluster, .getCluster, .removeCluster, .syncCluster,
             .listClusterWorkloads, .listWorkloads, .getWorkload, .sleepWorkload, .wakeWorkload,
-            .getAutoSleep, .setAutoSleep, .planAutoSleep:
+            .getAutoSleep, .setAutoSleep, .planAutoSleep, .createTether, .listTethers, .getTether,
+            .activateTether, .deactivateTether, .removeTether:
             guard let kubernetes else { return KubernetesRoutes.refuse(exchange) }
             kubernetes.handle(ids[route], exchange)
         }

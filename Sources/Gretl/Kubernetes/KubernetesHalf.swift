@@ -10,6 +10,7 @@ package final class KubernetesHalf {
     let https: HTTPSClient
     let clusters: Clusters
     let workloads: Workloads
+    let tethers: TetherAssembly
     private let background: BackgroundThread
 
     /// Clusters are followed one after the other at a start, this far apart.
@@ -17,7 +18,7 @@ package final class KubernetesHalf {
 
     package init(
         on reactor: Reactor, background: BackgroundThread, database: Database,
-        events: any EventSink, environment: [String: String]
+        events: any EventSink, environment: [String: String], tethers parts: TetherAssembly.Parts
     ) {
         let https = HTTPSClient(on: reactor, background: background)
         let connect: @ReactorActor (Cluster) -> any ClusterTransport = { cluster in
@@ -33,7 +34,13 @@ package final class KubernetesHalf {
                 place: InClusterAccess.Place(environment)),
             connect: connect)
         clusters.added = { workloads.attach($0) }
-        clusters.removed = { workloads.detach($0) }
+        let tethers = TetherAssembly(
+            on: reactor, workloads: workloads, database: database, events: events, parts)
+        clusters.removed = { cluster in
+            tethers.tethers.removeSoon(of: cluster)
+            workloads.detach(cluster)
+        }
+        self.tethers = tethers
         self.https = https
         self.workloads = workloads
         self.background = background
@@ -43,6 +50,7 @@ package final class KubernetesHalf {
     func load() async throws(StorageError) {
         try await clusters.load()
         try await workloads.load(clusters.all)
+        try await tethers.tethers.load()
     }
 
     /// Begins to follow what is registered.
@@ -50,17 +58,21 @@ package final class KubernetesHalf {
         for (index, cluster) in clusters.all.enumerated() {
             workloads.attach(cluster, after: KubernetesHalf.pauseBetween * index)
         }
+        let tethers = tethers.tethers
+        spawn { await tethers.restore() }
     }
 
     var routes: KubernetesRoutes {
         KubernetesRoutes(
             clusters: ClusterRoutes(clusters: clusters, background: background),
             workloads: WorkloadRoutes(
-                clusters: clusters, workloads: workloads, background: background))
+                clusters: clusters, workloads: workloads, background: background),
+            tethers: TetherRoutes(tethers: tethers.tethers, background: background))
     }
 
     /// Before the database is closed.
     func close() async {
+        tethers.close()
         await workloads.close()
         https.close()
     }

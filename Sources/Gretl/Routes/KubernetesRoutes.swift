@@ -8,6 +8,7 @@ package import NetCore
 package struct KubernetesRoutes {
     let clusters: ClusterRoutes
     let workloads: WorkloadRoutes
+    let tethers: TetherRoutes
 
     /// Has the handler of a route answer.
     func handle(_ id: Route.ID, _ exchange: Exchange) {
@@ -25,6 +26,12 @@ package struct KubernetesRoutes {
         case .getAutoSleep: workloads.settings(exchange)
         case .setAutoSleep: workloads.configure(exchange)
         case .planAutoSleep: workloads.plan(exchange)
+        case .createTether: tethers.create(exchange)
+        case .listTethers: tethers.list(exchange)
+        case .getTether: tethers.get(exchange)
+        case .activateTether: tethers.activate(exchange)
+        case .deactivateTether: tethers.deactivate(exchange)
+        case .removeTether: tethers.remove(exchange)
         default: KubernetesRoutes.refuse(exchange)
         }
     }

@@ -39,7 +39,7 @@ package struct TetherAssembly {
 
     package init(
         on reactor: Reactor, workloads: Workloads, database: Database, events: (any EventSink)?,
-        background: BackgroundThread, _ parts: Parts
+        _ parts: Parts
     ) {
         let splicer = Splicer(on: reactor)
         let contexts = TLSContexts(background: background)

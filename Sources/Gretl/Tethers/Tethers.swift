@@ -151,13 +151,16 @@ package final class Tethers {
         }
     }
 
-    /// Forgets the tethers of a cluster that is being removed; to be called while its workloads are
-    /// still known.
-    package func remove(of cluster: Cluster) async {
-        for tether in all {
-            guard context.workloads.find(tether.record.workload)?.cluster === cluster else {
-                continue
-            }
+    /// Forgets the tethers of a cluster that is being removed, a moment later; to be called while
+    /// its workloads are still known.
+    package func removeSoon(of cluster: Cluster) {
+        let those = all.filter { workload(of: $0)?.cluster === cluster }
+        guard !those.isEmpty else { return }
+        spawn { [self] in await remove(those) }
+    }
+
+    private func remove(_ those: [Tether]) async {
+        for tether in those {
             do throws(APIError) { try await remove(tether.id, force: true) } catch {
                 guard error.code != .unknownTether else { continue }
                 Log.shared.warning(
