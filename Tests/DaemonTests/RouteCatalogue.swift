@@ -64,6 +64,7 @@ enum RouteCatalogue {
                 request.body =
                     "{\"port\":\(port),\"name\":\"intruder\",\"cmd\":\"exec sleep 300\"}"
             case .registerCluster: request.body = #"{"name":"intruder","in_cluster":true}"#
+            case .createTether: request.body = #"{"container_port":80}"#
             case .attachService: request.fields = ["Connection: Upgrade", "Upgrade: tcp"]
             case .resizeService: request.target += "?rows=11&cols=22"
             case .startService, .restartService, .startGroup: request.target += "?timeout=0"

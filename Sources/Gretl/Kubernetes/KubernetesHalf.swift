@@ -35,7 +35,8 @@ package final class KubernetesHalf {
             connect: connect)
         clusters.added = { workloads.attach($0) }
         let tethers = TetherAssembly(
-            on: reactor, workloads: workloads, database: database, events: events, parts)
+            on: reactor, workloads: workloads, database: database, events: events,
+            background: background, parts)
         clusters.removed = { cluster in
             tethers.tethers.removeSoon(of: cluster)
             workloads.detach(cluster)

@@ -39,7 +39,7 @@ package struct TetherAssembly {
 
     package init(
         on reactor: Reactor, workloads: Workloads, database: Database, events: (any EventSink)?,
-        _ parts: Parts
+        background: BackgroundThread, _ parts: Parts
     ) {
         let splicer = Splicer(on: reactor)
         let contexts = TLSContexts(background: background)
@@ -92,23 +92,31 @@ package struct TetherAssembly {
         }
     }
 
-    private static func connect(
+    /// A stream to an address of an API server, encrypted unless its kubeconfig says http.
+    static func connect(
         _ server: ForwardServer, _ address: SocketAddress, _ identity: TLSIdentity,
         _ contexts: TLSContexts, _ reactor: Reactor
     ) async throws(DialFailure) -> any ForwardStream {
+        // First, so that no socket waits for it.
+        var context: TLSContext?
+        if server.isSecure {
+            do throws(TLSFailure) { context = try await contexts.context(identity) } catch {
+                throw DialFailure(error.text)
+            }
+        }
         let socket: Int32
         do throws(SystemError) {
             socket = try await reactor.connect(
                 to: address, within: .seconds(TetherLimits.serverConnectSeconds))
-            guard server.isSecure else { return try PlainForwardStream(socket, on: reactor) }
+            if context == nil { return try PlainForwardStream(socket, on: reactor) }
         } catch {
             throw DialFailure(
                 "the API server at \(address.description) cannot be reached: "
                     + SystemError.text(error.code))
         }
         do throws(TLSFailure) {
-            let stream = try TLSStream(
-                socket, try await contexts.context(identity), name: server.host, on: reactor)
+            guard let context else { throw .notMade }
+            let stream = try TLSStream(socket, context, name: server.host, on: reactor)
             try await stream.handshake(within: .seconds(TetherLimits.serverConnectSeconds))
             return stream
         } catch {
