@@ -228,8 +228,8 @@ package final class Daemon {
                 || !registry.services(on: Int(port)).isEmpty
         }
         let half = KubernetesHalf(
-            on: reactor, background: background, database: database, events: events,
-            environment: Terminal.environment(), tethers: tethers)
+            on: reactor, background: background, database: database, children: children,
+            events: events, environment: Terminal.environment(), tethers: tethers)
         do throws(StorageError) { try await half.load() } catch {
             throw StartFailure(message: "\(home.databasePath): \(error)")
         }

@@ -25,6 +25,8 @@ package final class Clusters {
         package var cluster: Cluster
         /// What its user may not do; nil when the API server does not tell.
         package var missingRights: [String]?
+        /// The path of the program that makes its tokens, where there is one.
+        package var plugin: String?
     }
 
     private let reactor: Reactor
@@ -107,7 +109,7 @@ package final class Clusters {
         Log.shared.info(
             "a cluster was registered", ["id": id, "missing_rights": missing?.count ?? 0])
         added?(cluster)
-        return Registration(cluster: cluster, missingRights: missing)
+        return Registration(cluster: cluster, missingRights: missing, plugin: made.plugin)
     }
 
     private func check(_ draft: Draft) throws(APIError) {

@@ -18,7 +18,8 @@ package final class KubernetesHalf {
 
     package init(
         on reactor: Reactor, background: BackgroundThread, database: Database,
-        events: any EventSink, environment: [String: String], tethers parts: TetherAssembly.Parts
+        children: ChildProcesses, events: any EventSink, environment: [String: String],
+        tethers parts: TetherAssembly.Parts
     ) {
         let https = HTTPSClient(on: reactor, background: background)
         let connect: @ReactorActor (Cluster) -> any ClusterTransport = { cluster in
@@ -31,7 +32,9 @@ package final class KubernetesHalf {
             on: reactor, background: background, store: ClusterStore(database),
             maker: AccessMaker(
                 on: reactor, background: background,
-                place: InClusterAccess.Place(environment)),
+                place: InClusterAccess.Place(environment),
+                runner: PluginRunner(
+                    on: reactor, children: children, environment: environment)),
             connect: connect)
         clusters.added = { workloads.attach($0) }
         let tethers = TetherAssembly(

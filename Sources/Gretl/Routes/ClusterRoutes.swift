@@ -27,9 +27,11 @@ package struct ClusterRoutes {
 
     func register(_ exchange: Exchange) {
         let body = exchange.body
+        let isAtDoor = exchange.connectionMark == Gate.Peer.door
         exchange.reply {
             await APIError.catching { () async throws(APIError) in
-                let draft = try ClusterRoutes.draft(try await background.decode(body))
+                let fields = try await background.decode(body)
+                let draft = try ClusterRoutes.draft(fields, isAtDoor: isAtDoor)
                 let made = try await clusters.add(draft)
                 var json = JSONText()
                 json.beginObject()
@@ -39,6 +41,7 @@ package struct ClusterRoutes {
                 } else {
                     json.nullField("missing_rights")
                 }
+                if let plugin = made.plugin { json.field("plugin", plugin) }
                 json.endObject()
                 return Response(status: 201, body: json.bytes)
             }
@@ -54,8 +57,10 @@ package struct ClusterRoutes {
 
     // MARK: Bodies
 
-    /// What a body asks for.
-    static func draft(_ fields: [String: JSONValue]) throws(APIError) -> Clusters.Draft {
+    /// What a body asks for; `isAtDoor`: it came to the socket in the home folder.
+    static func draft(
+        _ fields: [String: JSONValue], isAtDoor: Bool
+    ) throws(APIError) -> Clusters.Draft {
         guard let name = try text(fields, "name") else {
             throw .invalid(
                 "the field 'name' is missing", hint: "such as {\"name\": \"prod-eks\", …}")
@@ -70,6 +75,9 @@ package struct ClusterRoutes {
         let context = try text(fields, "context")
         let source: ClusterSource
         switch (isInCluster, kubeconfig) {
+        case (false, nil) where fields["kubeconfig_paths"] != nil:
+            source = .reference(
+                try reference(fields, context: context ?? "", isAtDoor: isAtDoor))
         case (true, nil): source = .inCluster
         case (false, let text?): source = .kubeconfig(text, context: context)
         case (true, _):
@@ -90,6 +98,26 @@ package struct ClusterRoutes {
             if given.isEmpty { provider = nil }
         }
         return Clusters.Draft(name: name, provider: provider, source: source)
+    }
+
+    /// Such a file names programs to run: who sends it must be the owner, at the one place where
+    /// neither a page nor a forwarded port gets to.
+    private static func reference(
+        _ fields: [String: JSONValue], context: String, isAtDoor: Bool
+    ) throws(APIError) -> KubeconfigReference {
+        guard isAtDoor else {
+            throw APIError(
+                .invalidKubeconfig,
+                "'kubeconfig_paths' is only taken at the socket in the daemon's home folder",
+                hint: "run 'gr k8s clusters add --context NAME' where the daemon runs, without "
+                    + "--address")
+        }
+        guard !context.isEmpty else {
+            throw .invalid("the field 'context' is missing", hint: "name one of its contexts")
+        }
+        return try KubeconfigReference(
+            paths: fields["kubeconfig_paths"], context: context,
+            environment: fields["environment"])
     }
 
     /// A text, or an object: a kubeconfig in JSON may be put there as it is.

@@ -50,6 +50,11 @@ package final class ChildProcesses {
         return pid
     }
 
+    /// Kills a child that has not been reaped yet: its number is nobody else's.
+    package func kill(_ pid: Int32) {
+        if endings[pid] != nil { _ = Glibc.kill(pid, SIGKILL) }
+    }
+
     /// Collects every ended child; to be called on SIGCHLD.
     package func reapAll() {
         // Bounded by the number of children there can be; ends at 0 (none ended) or ECHILD.

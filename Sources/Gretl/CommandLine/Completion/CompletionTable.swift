@@ -25,9 +25,12 @@ enum CompletionSource: Equatable, Sendable {
         let words = placeholder.split(separator: "|").map(String.init)
         let isService = words.contains("NAME")
         let isGroup = words.contains { $0.hasPrefix("@") }
+        let areWords = words.count > 1 && words.allSatisfy { $0.allSatisfy(\.isLowercase) }
         self =
             if !choices.isEmpty {
                 .words(choices)
+            } else if areWords {
+                .words(words)
             } else if isService || isGroup {
                 isService && isGroup ? .members : isService ? .services : .groups
             } else {

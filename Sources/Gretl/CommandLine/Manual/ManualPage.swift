@@ -73,6 +73,10 @@ enum CommandManual {
         ("GR_HOME", "The daemon's folder, unless --home names another one; default ~/.gr."),
         ("GRETL_DAEMON", "Where the daemon is, as http://127.0.0.1:11611, unless --address says."),
         ("GR_AUTH_TOKEN", "The token, when config.toml sets one; default is the one in there."),
+        (
+            "GR_TOKEN",
+            "The token for clusters, where config.toml sets none; default is the daemon's own."
+        ),
         ("GR_NO_AUTOSTART", "When set, no command starts a daemon that does not run."),
         ("NO_COLOR", "When set, no colours; --color counts more."),
         ("CLICOLOR_FORCE", "When set and not 0, colours in pipes too."),

@@ -9,7 +9,7 @@ enum CommandTable {
     /// In the order of the overview. A new command goes into the list of its topic.
     static let commands =
         serviceCommands + queryCommands + streamCommands + programCommands + portCommands
-        + projectCommands + shellCommands + daemonCommands
+        + projectCommands + shellCommands + clusterCommands + daemonCommands
 
     static func command(named name: String) -> CommandSpec? {
         commands.first { $0.name == name }

@@ -1,5 +1,6 @@
-// What a cluster is registered with, and the access made of it: a kubeconfig, or the pod we run in.
-// Knows the form in which each is stored. Used by Clusters.
+// What a cluster is registered with, and the access made of it: a kubeconfig, the pod we run in,
+// or the owner's own kubeconfig where it lies. Knows the form in which each is stored. Used by
+// Clusters.
 
 package import NetCore
 
@@ -8,6 +9,7 @@ package enum ClusterSource: Sendable {
     /// Raw or base64, and the context that is meant.
     case kubeconfig([UInt8], context: String?)
     case inCluster
+    case reference(KubeconfigReference)
 }
 
 /// Access that was made, with what it shows of itself.
@@ -17,6 +19,8 @@ struct MadeAccess {
     /// For the database.
     var stored: Secret
     var isInCluster = false
+    /// The path of the program that makes its tokens.
+    var plugin: String?
 }
 
 /// Makes access of what was sent and of what is stored.
@@ -25,10 +29,13 @@ package struct AccessMaker {
     private let reactor: Reactor
     private let background: BackgroundThread
     private let place: InClusterAccess.Place
+    private let runner: PluginRunner
 
     package init(
-        on reactor: Reactor, background: BackgroundThread, place: InClusterAccess.Place
+        on reactor: Reactor, background: BackgroundThread, place: InClusterAccess.Place,
+        runner: PluginRunner
     ) {
+        self.runner = runner
         self.reactor = reactor
         self.background = background
         self.place = place
@@ -48,7 +55,37 @@ package struct AccessMaker {
             made.signs.server = access.server
             made.isInCluster = true
             return made
+        case .reference(let reference):
+            return try await follow(reference)
         }
+    }
+
+    /// The files are read, and a plugin run, now: who it is that says so sees at once what fails.
+    private func follow(
+        _ reference: KubeconfigReference
+    ) async throws(APIError) -> MadeAccess {
+        let access = refer(reference, server: "", namespace: "default")
+        _ = try await access.credentials(again: true)
+        var made = MadeAccess(
+            access: access,
+            stored: AccessMaker.stored("reference") { json in
+                json.field("server", access.server)
+                json.field("namespace", access.namespace)
+                reference.write(into: &json)
+            })
+        made.signs.server = access.server
+        made.signs.context = reference.context
+        made.plugin = access.plugin
+        made.signs.plugin = access.plugin.map { PrivateFile.split($0).name } ?? ""
+        return made
+    }
+
+    private func refer(
+        _ reference: KubeconfigReference, server: String, namespace: String
+    ) -> ReferenceAccess {
+        ReferenceAccess(
+            reference, server: server, namespace: namespace, on: reactor,
+            background: background, runner: runner)
     }
 
     private func read(
@@ -89,6 +126,16 @@ package struct AccessMaker {
         switch fields["kind"]?.text {
         case "kubeconfig":
             if let direct = DirectAccess(fields) { return StoredAccess(direct) }
+        case "reference":
+            if let server = fields["server"]?.text, let context = fields["context"]?.text,
+                let reference = try? KubeconfigReference(
+                    paths: fields["paths"], context: context,
+                    environment: fields["environment"])
+            {
+                return refer(
+                    reference, server: server,
+                    namespace: fields["namespace"]?.text ?? "default")
+            }
         case "in_cluster":
             do throws(APIError) {
                 return try InClusterAccess(place, on: reactor, background: background)

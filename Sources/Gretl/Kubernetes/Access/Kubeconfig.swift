@@ -6,13 +6,14 @@
 package struct Kubeconfig: Sendable {
     package typealias Fields = [String: JSONValue]
 
-    private let clusters: [String: Fields]
-    private let users: [String: Fields]
-    private let contexts: [String: Fields]
-    private let current: String?
+    private var clusters: [String: Fields]
+    private var users: [String: Fields]
+    private var contexts: [String: Fields]
+    private var current: String?
 
-    /// Reads a text. Takes milliseconds for a large one.
-    package init(_ text: [UInt8]) throws(APIError) {
+    /// Reads a text. Takes milliseconds for a large one. What it names of its own `folder` becomes
+    /// an absolute path.
+    package init(_ text: [UInt8], folder: String? = nil) throws(APIError) {
         let document: JSONValue
         do throws(YAMLFailure) {
             document = try YAMLText.parse(Kubeconfig.plain(text))
@@ -26,10 +27,39 @@ package struct Kubeconfig: Sendable {
         if let kind = root["kind"]?.text, kind != "Config" {
             throw .kubeconfig("its kind is not Config")
         }
-        clusters = try Kubeconfig.entries(root, "clusters", "cluster")
-        users = try Kubeconfig.entries(root, "users", "user")
+        let place = { (fields: Fields) in folder.map { Kubeconfig.placed(fields, $0) } ?? fields }
+        clusters = try Kubeconfig.entries(root, "clusters", "cluster").mapValues(place)
+        users = try Kubeconfig.entries(root, "users", "user").mapValues(place)
         contexts = try Kubeconfig.entries(root, "contexts", "context")
         current = root["current-context"]?.text.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// What is missing here comes from `other`, entry by entry, as with several files in
+    /// KUBECONFIG.
+    func merged(with other: Kubeconfig) -> Kubeconfig {
+        var merged = self
+        merged.clusters.merge(other.clusters) { first, _ in first }
+        merged.users.merge(other.users) { first, _ in first }
+        merged.contexts.merge(other.contexts) { first, _ in first }
+        merged.current = current ?? other.current
+        return merged
+    }
+
+    private static func placed(_ fields: Fields, _ folder: String) -> Fields {
+        func absolute(_ path: String) -> JSONValue {
+            .string(path.isEmpty || path.hasPrefix("/") ? path : "\(folder)/\(path)")
+        }
+        var placed = fields
+        for name in ["certificate-authority", "client-certificate", "client-key", "tokenFile"] {
+            if let path = fields[name]?.text { placed[name] = absolute(path) }
+        }
+        if case .object(var exec)? = fields["exec"], let command = exec["command"]?.text,
+            command.contains("/")
+        {
+            exec["command"] = absolute(command)
+            placed["exec"] = .object(exec)
+        }
+        return placed
     }
 
     /// YAML has a colon, base64 has none.
