@@ -142,23 +142,57 @@ import Testing
         #expect(TemporaryFolder.mode(daemon.file("state.db")) == 0o600)
     }
 
-    @Test func `A pod's token is read anew after a 401, and its namespace is ours`() throws {
+    @Test func `A pod's token is read anew after a 401, and its authority alone is trusted`() throws
+    {
         let folder = TemporaryFolder()
-        let server = try InventedServer(token: "Bearer first")
-        TemporaryFolder.write("first\n", to: folder.file("token"))
-        TemporaryFolder.write("gretl", to: folder.file("namespace"))
-        // A pod speaks TLS to its cluster: that there is none here shows in the failure.
+        let server = try InventedServer(token: "Bearer first", speaksTLS: true)
         let daemon = try Self.daemon([
             "KUBERNETES_SERVICE_HOST=127.0.0.1", "KUBERNETES_SERVICE_PORT=\(server.port)",
             "GR_SERVICE_ACCOUNT_FOLDER=\(folder.path)",
         ])
         let body = #"{"name":"me","in_cluster":true}"#
+        TemporaryFolder.write("first\n", to: folder.file("token"))
+        TemporaryFolder.write("gretl", to: folder.file("namespace"))
         let without = try daemon.ask("POST", "/k8s/clusters", body, Self.right)
         #expect(without.status == 400 && without.message.contains("ca.crt"), "\(without.text)")
-        TemporaryFolder.write(
-            "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", to: folder.file("ca.crt"))
-        let plain = try daemon.ask("POST", "/k8s/clusters", body, Self.right)
-        #expect(plain.status == 502 && plain.code == "cluster_unreachable", "\(plain.text)")
-        #expect(plain.hint.contains("https://127.0.0.1:\(server.port)"))
+        let stranger = try InventedServer(speaksTLS: true)
+        TemporaryFolder.write(stranger.certificate, to: folder.file("ca.crt"))
+        let foreign = try daemon.ask("POST", "/k8s/clusters", body, Self.right)
+        #expect(foreign.status == 502 && foreign.code == "cluster_unreachable", "\(foreign.text)")
+        #expect(foreign.message.contains("TLS"), "\(foreign.message)")
+        #expect(server.requests == "")
+        TemporaryFolder.write(server.certificate, to: folder.file("ca.crt"))
+        // What was read is kept for 50 seconds, but not for another registration.
+        let made = try daemon.ask("POST", "/k8s/clusters", body, Self.right)
+        #expect(made.status == 201 && made.json["in_cluster"] == .bool(true), "\(made.text)")
+        let id = try #require(made.json["id"].text)
+        TemporaryFolder.write("second", to: folder.file("token"))
+        server.want("Bearer second")
+        let synced = try daemon.ask("POST", "/k8s/clusters/\(id)/sync", nil, Self.right)
+        #expect(synced.status == 200, "\(synced.text)")
+        #expect(server.requests.contains("Bearer second"))
+        #expect(!daemon.standardError.contains("Bearer"))
+    }
+
+    @Test func `A posted authority is trusted for that cluster, and nobody else's is`() throws {
+        let server = try InventedServer(speaksTLS: true)
+        let stranger = try InventedServer(speaksTLS: true)
+        let daemon = try Self.daemon()
+        func register(_ name: String, _ certificate: String) throws -> WireAnswer {
+            let encoded = try Program.run(
+                ["sh", "-c", "printf %s \"$0\" | base64 -w0", certificate]
+            ).output
+            let kubeconfig = server.kubeconfig().replacing(
+                "server: \"\(server.url)\"",
+                with: "server: \"\(server.url)\", certificate-authority-data: \(encoded)")
+            return try daemon.ask(
+                "POST", "/k8s/clusters", Self.body(name, kubeconfig), Self.right)
+        }
+        #expect(try register("a", server.certificate).status == 201)
+        let other = try register("b", stranger.certificate)
+        #expect(other.status == 502 && other.message.contains("TLS"), "\(other.text)")
+        let none = try daemon.ask(
+            "POST", "/k8s/clusters", Self.body("c", server.kubeconfig()), Self.right)
+        #expect(none.status == 502 && none.code == "cluster_unreachable", "\(none.text)")
     }
 }

@@ -14,9 +14,9 @@ import Testing
         let server: InventedServer
         let folder = TemporaryFolder()
 
-        init(_ server: InventedServer) throws {
+        init(_ server: InventedServer, _ environment: [String] = []) throws {
             self.server = server
-            daemon = try DaemonProcess()
+            daemon = try DaemonProcess(environment: environment)
         }
 
         func file(_ name: String, _ text: String, mode: UInt32 = 0o600) -> String {
@@ -157,6 +157,23 @@ import Testing
             "without the other")
         try fails("head -c 300000 /dev/zero | tr '\\0' x", "it ")
         #expect(try world.gr(["k8s", "clusters", "-q"]).output == "")
+    }
+
+    @Test func `A plugin that hangs is ended, and the daemon goes on`() throws {
+        let world = try World(try InventedServer(), ["GR_PLUGIN_PATIENCE_MS=300"])
+        let path = world.file("config", world.kubeconfig())
+        let pidFile = world.folder.file("pid")
+        _ = world.file(
+            "make-token", "#!/bin/sh\necho $$ > \(pidFile)\nexec sleep 600\n", mode: 0o700)
+        let said = try world.gr(
+            ["k8s", "clusters", "add", "--context", "here"], ["KUBECONFIG=\(path)"])
+        #expect(said.exit == 1 && said.errors.contains("it took too long"), "\(said.errors)")
+        let pid = Int32((TextFile.read(pidFile) ?? "").replacing("\n", with: "")) ?? 0
+        #expect(pid > 0 && !ProcessTable.isAlive(pid))
+        _ = world.plugin("x")
+        let added = try world.gr(
+            ["k8s", "clusters", "add", "--context", "here"], ["KUBECONFIG=\(path)"])
+        #expect(added.exit == 0 || added.errors.contains("too long"), "\(added.errors)")
     }
 
     @Test func `A kubeconfig that others can change, or that asks for more, is not used`() throws {

@@ -1,9 +1,10 @@
 // An API server for the tests of registration: a Python program on plain HTTP, as `kubectl proxy`
-// is one, that says what it is told to say and keeps what it was asked. For more than that there
-// is the fake cluster.
+// is one, or with TLS. Says what it is told to say and keeps what it was asked. For more than that
+// there is the fake cluster.
 
 import Glibc
 import TestSupport
+import Testing
 
 /// What answers at `url`.
 final class InventedServer {
@@ -11,14 +12,31 @@ final class InventedServer {
     private let pid: Int32
     private let pidfd: Int32
     let port: UInt16
-    var url: String { "http://127.0.0.1:\(port)" }
+    private let scheme: String
+    var url: String { "\(scheme)://127.0.0.1:\(port)" }
+    /// With TLS: the certificate that is its own authority.
+    var certificate: String { TextFile.read(folder.file("own.crt")) ?? "" }
     /// `METHOD PATH AUTHORIZATION`, one a line.
     var requests: String { TextFile.read(folder.file("requests")) ?? "" }
 
     /// `denied` are verbs; `token`, when there is one, is asked for.
-    init(denied: [String] = [], token: String = "", version: String = "v1.33.1") throws {
+    init(
+        denied: [String] = [], token: String = "", version: String = "v1.33.1",
+        speaksTLS: Bool = false
+    ) throws {
+        scheme = speaksTLS ? "https" : "http"
+        if speaksTLS {
+            let made = try Program.run(
+                [
+                    "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=own",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "own.key", "-out",
+                    "own.crt",
+                ], directory: folder.path)
+            #expect(made.exit == 0, "\(made.errors)")
+        }
         let script = """
-            import http.server, json, os, sys
+            import http.server, json, os, ssl, sys
             folder, denied, token, version = sys.argv[1:5]
             class Handler(http.server.BaseHTTPRequestHandler):
                 protocol_version = 'HTTP/1.1'
@@ -51,6 +69,10 @@ final class InventedServer {
                 def log_message(self, *words): pass
             server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
             server.daemon_threads = True
+            if os.path.exists(folder + '/own.crt'):
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(folder + '/own.crt', folder + '/own.key')
+                server.socket = context.wrap_socket(server.socket, server_side=True)
             with open(folder + '/port.new', 'w') as file: file.write(str(server.server_port))
             os.rename(folder + '/port.new', folder + '/port')
             server.serve_forever()

@@ -34,7 +34,8 @@ package final class KubernetesHalf {
                 on: reactor, background: background,
                 place: InClusterAccess.Place(environment),
                 runner: PluginRunner(
-                    on: reactor, children: children, environment: environment)),
+                    on: reactor, children: children, environment: environment,
+                    patience: KubernetesHalf.pluginPatience(environment))),
             connect: connect)
         clusters.added = { workloads.attach($0) }
         let tethers = TetherAssembly(
@@ -48,6 +49,12 @@ package final class KubernetesHalf {
         self.https = https
         self.workloads = workloads
         self.background = background
+    }
+
+    /// How long a credential plugin may take; tests cannot wait for so long.
+    private static func pluginPatience(_ environment: [String: String]) -> Duration {
+        let given = environment["GR_PLUGIN_PATIENCE_MS"].flatMap { Int($0) } ?? 0
+        return (1...60_000).contains(given) ? .milliseconds(given) : .seconds(60)
     }
 
     /// Takes in what is stored. Nobody is asked yet.

@@ -17,6 +17,18 @@ package final class ClusterStore {
         package var access: Secret
         /// Milliseconds since 1970.
         package var createdAt: Int64
+
+        package init(
+            id: String, name: String, provider: String, isInCluster: Bool, access: Secret,
+            createdAt: Int64
+        ) {
+            self.id = id
+            self.name = name
+            self.provider = provider
+            self.isInCluster = isInCluster
+            self.access = access
+            self.createdAt = createdAt
+        }
     }
 
     private let database: Database
