@@ -35,13 +35,6 @@ struct TetherAnswer: Decodable, Sendable {
 }
 
 enum TetherCommands {
-    private struct Workload: Decodable {
-        let id: String
-        let name: String
-        let namespace: String
-        let kind: String?
-    }
-
     private static let patience = Duration.seconds(60)
 
     // MARK: tether
@@ -51,7 +44,7 @@ enum TetherCommands {
         let given = context.invocation
         let port = try PortCommands.port(given.arguments[1])
         let client = try context.client()
-        let workload = try workload(given.arguments[0], client)
+        let workload = try NamedWorkload.find(given.arguments[0], client)
         let label = given.value("label")
         var id = try known(workload, port, label, client)
         if id == nil { id = try made(workload, port, label, client) }
@@ -73,7 +66,7 @@ enum TetherCommands {
 
     /// One that leads there already keeps its port, active or not.
     private static func known(
-        _ workload: Workload, _ port: Int, _ label: String?, _ client: DaemonClient
+        _ workload: NamedWorkload, _ port: Int, _ label: String?, _ client: DaemonClient
     ) throws(CommandFailure) -> String? {
         let all = try tethers(client, of: workload.id)
         return all.first {
@@ -82,7 +75,7 @@ enum TetherCommands {
     }
 
     private static func made(
-        _ workload: Workload, _ port: Int, _ label: String?, _ client: DaemonClient
+        _ workload: NamedWorkload, _ port: Int, _ label: String?, _ client: DaemonClient
     ) throws(CommandFailure) -> String {
         var json = JSONText()
         json.beginObject()
@@ -92,31 +85,6 @@ enum TetherCommands {
         let target = "/k8s/workloads/\(DaemonClient.percentEncoded(workload.id))/tether"
         let body = try client.call("POST", target, body: json.bytes, within: patience)
         return try client.decode(TetherAnswer.self, body).tether_id
-    }
-
-    /// The one workload that a person means: by id, `name` or `namespace/name`.
-    private static func workload(
-        _ text: String, _ client: DaemonClient
-    ) throws(CommandFailure) -> Workload {
-        let all = try client.decode(
-            [Workload].self, try client.call("GET", "/k8s/workloads", within: patience))
-        let found = all.filter {
-            $0.id == text || $0.name == text || "\($0.namespace)/\($0.name)" == text
-        }
-        guard let first = found.first else {
-            throw CommandFailure(
-                exit: .unknownService, code: "unknown_workload",
-                message: "no workload is named '\(text)'",
-                hint: "see: gr k8s workloads; look again with: gr k8s sync")
-        }
-        guard found.count == 1 else {
-            let names = found.prefix(4).map { "\($0.namespace)/\($0.name) (\($0.id))" }
-            throw CommandFailure(
-                exit: .conflict, code: "ambiguous",
-                message: "\(found.count) workloads are named '\(text)'",
-                hint: "say which: \(names.joined(separator: ", "))")
-        }
-        return first
     }
 
     private static func tethers(

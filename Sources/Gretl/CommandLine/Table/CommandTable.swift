@@ -9,7 +9,8 @@ enum CommandTable {
     /// In the order of the overview. A new command goes into the list of its topic.
     static let commands =
         serviceCommands + queryCommands + streamCommands + programCommands + portCommands
-        + projectCommands + shellCommands + clusterCommands + daemonCommands
+        + projectCommands + shellCommands + clusterCommands + workloadCommands
+        + tetherCommands + daemonCommands
 
     static func command(named name: String) -> CommandSpec? {
         commands.first { $0.name == name }
