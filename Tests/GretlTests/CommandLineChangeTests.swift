@@ -53,6 +53,25 @@ struct CommandLineChangeTests {
         #expect(broken.code == 1 && broken.errors.hasPrefix("gr: the token holds a byte"))
     }
 
+    @Test func `the token of clusters is sent with their routes only`() {
+        let server = CannedServer([
+            "GET /k8s/clusters": "200 []", "GET /v1/services": #"200 {"services":[]}"#,
+        ])
+        defer { server.stop() }
+        let environment = ["GR_TOKEN": "s3cret-k8s"]
+        _ = CommandRun.gr(["ls"], server: server, environment: environment)
+        let list = CommandRun.gr(["k8s", "clusters"], server: server, environment: environment)
+        #expect(list.code == 0, "\(list.errors)")
+        _ = CommandRun.gr(
+            ["k8s", "clusters"], server: server,
+            environment: environment.merging(["GR_AUTH_TOKEN": "s3cret"]) { $1 })
+        let sent = server.requests.map { request in
+            request.headers.first { $0.hasPrefix("Authorization") }
+        }
+        #expect(
+            sent == [nil, "Authorization: Bearer s3cret-k8s", "Authorization: Bearer s3cret"])
+    }
+
     @Test func `a body that cannot be meant is refused before it is sent`() {
         for words in [
             ["web", "--port", "0"], ["web", "--port", "65536"], ["web", "--port", "8o"],

@@ -34,7 +34,8 @@ package final class KubernetesHalf {
                 on: reactor, background: background,
                 place: InClusterAccess.Place(environment),
                 runner: PluginRunner(
-                    on: reactor, children: children, environment: environment,
+                    on: reactor, children: children, background: background,
+                    environment: environment,
                     patience: KubernetesHalf.pluginPatience(environment))),
             connect: connect)
         clusters.added = { workloads.attach($0) }

@@ -122,7 +122,8 @@ package struct DaemonLaunch: Sendable {
         }
     }
 
-    /// A variable of ours that is no secret and says nothing about this one caller.
+    /// A variable of ours that is meant for a daemon and says nothing about this one caller. The
+    /// token of clusters is one: who sets GR_TOKEN wants the daemon to ask for it.
     private static func isSwitch(_ name: String) -> Bool {
         name.hasPrefix("GR_") && name != "GR_AUTH_TOKEN" && name != "GR_HOME"
     }

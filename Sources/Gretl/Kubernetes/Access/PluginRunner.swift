@@ -8,6 +8,7 @@ package import NetCore
 package final class PluginRunner {
     private let reactor: Reactor
     private let children: ChildProcesses
+    private let background: BackgroundThread
     private let environment: [String: String]
     private let patience: Duration
     private var running = 0
@@ -17,9 +18,10 @@ package final class PluginRunner {
     private static let runningMost = 16
 
     package init(
-        on reactor: Reactor, children: ChildProcesses, environment: [String: String],
-        patience: Duration = .seconds(60)
+        on reactor: Reactor, children: ChildProcesses, background: BackgroundThread,
+        environment: [String: String], patience: Duration = .seconds(60)
     ) {
+        self.background = background
         self.reactor = reactor
         self.children = children
         self.environment = InheritedEnvironment.filter(environment).merging(
@@ -43,9 +45,9 @@ package final class PluginRunner {
         let words = variables.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         let result: Result<(ChildProcesses.Ending, [UInt8], String), APIError> =
             await withCheckedContinuation { continuation in
-                let run = PluginRun(continuation)
+                let run = PluginRun(continuation, children, on: reactor, background: background)
                 do throws(SystemError) {
-                    try run.start(plugin, words, children, reactor, patience)
+                    try run.start(plugin, words, patience)
                 } catch { run.end(.failure(plugin.failed("it cannot be started: \(error)"))) }
             }
         let (ending, output, said) = try result.get()
@@ -63,16 +65,25 @@ private final class PluginRun: TimerHandler {
     typealias Answer = Result<(ChildProcesses.Ending, [UInt8], String), APIError>
     private var continuation: CheckedContinuation<Answer, Never>?
     private var pid: Int32 = 0
-    private var children: ChildProcesses?
+    private let children: ChildProcesses
+    private let reactor: Reactor
+    private let background: BackgroundThread
 
-    init(_ continuation: CheckedContinuation<Answer, Never>) { self.continuation = continuation }
+    init(
+        _ continuation: CheckedContinuation<Answer, Never>, _ children: ChildProcesses,
+        on reactor: Reactor, background: BackgroundThread
+    ) {
+        self.continuation = continuation
+        self.children = children
+        self.reactor = reactor
+        self.background = background
+    }
 
     func start(
-        _ plugin: PluginSpec, _ environment: [String], _ children: ChildProcesses,
-        _ reactor: Reactor, _ patience: Duration
+        _ plugin: PluginSpec, _ environment: [String], _ patience: Duration
     ) throws(SystemError) {
         let streams = try ChildOutput()
-        self.children = children
+        let reactor = reactor
         let timer = reactor.timers.schedule(at: reactor.now + patience, self)
         do throws(SystemError) {
             pid = try children.start(
@@ -97,8 +108,21 @@ private final class PluginRun: TimerHandler {
         continuation = nil
     }
 
-    /// It took too long; that it was killed is told when it has ended.
-    func timerFired(_ tag: UInt32) {
-        children?.kill(pid)
+    /// It took too long, and goes with what it started; that is told when it has ended.
+    func timerFired(_ tag: UInt32) { spawn { [self] in await kill() } }
+
+    private func kill() async {
+        let (root, uid) = (pid, ProcessFacts.uid)
+        guard root > 0 else { return }
+        let tree = try? await background.perform {
+            ProcessEntry.read(root).map { HeldTree(root: $0.identity, uid: uid) }
+        }
+        // Not reaped yet, the number was its own all the while.
+        guard pid == root else { return }
+        children.kill(root)
+        guard let tree = tree ?? nil else { return }
+        _ = await ProcessEnding(
+            tree, grace: .zero, uid: uid, background: background, on: reactor
+        ).run()
     }
 }
