@@ -36,14 +36,13 @@ import Testing
         }
 
         /// A plugin that gives `token`, notes each run, and keeps what it was told.
-        func plugin(_ token: String, expires: String = "", extra: String = "") -> String {
+        func plugin(_ token: String, expires: String = "") -> String {
             file(
                 "make-token",
                 """
                 #!/bin/sh
                 echo run >> \(folder.path)/runs
                 env > \(folder.path)/environment
-                \(extra)
                 cat <<END
                 {"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",
                  "status":{"token":"\(token)"\(expires)}}
@@ -129,7 +128,21 @@ import Testing
         #expect(world.runs == 2)
     }
 
-    @Test func `A plugin that fails, hangs or says nonsense is told without what it printed`()
+    @Test func `A token that has run out is made anew, but not for every request`() throws {
+        let world = try World(try InventedServer(token: "Bearer x"))
+        _ = world.plugin("x", expires: #", "expirationTimestamp":"2020-01-01T00:00:00Z""#)
+        let path = world.file("config", world.kubeconfig())
+        let added = try world.gr(
+            ["k8s", "clusters", "add", "--context", "here"], ["KUBECONFIG=\(path)"])
+        // Twenty questions at least, and a list.
+        #expect(added.exit == 0 && world.runs <= 3, "\(added.errors) \(world.runs)")
+        let before = world.runs
+        usleep(5_200_000)
+        #expect(try world.gr(["k8s", "sync", "here"]).exit == 0)
+        #expect(world.runs > before)
+    }
+
+    @Test func `A plugin that fails or says nonsense is told without what it printed`()
         throws
     {
         let world = try World(try InventedServer())
