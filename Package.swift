@@ -72,6 +72,9 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["CEpoll", "HTTPParser", "NetCore"],
             path: "Tests/TestSupport", swiftSettings: strict),
+        .executableTarget(
+            name: "fake-cluster", dependencies: ["Gretl", "HTTPParser", "NetCore", "TestSupport"],
+            path: "Tests/FakeCluster", swiftSettings: strict),
         .testTarget(
             name: "HTTPParserTests", dependencies: ["HTTPParser", "TestSupport"],
             path: "Tests/HTTPParserTests", swiftSettings: strict),
