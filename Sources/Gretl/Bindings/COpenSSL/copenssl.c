@@ -47,7 +47,7 @@
     F(int, SSL_read, (SSL *, void *, int))                                                         \
     F(int, SSL_write, (SSL *, const void *, int))                                                  \
     F(int, SSL_shutdown, (SSL *))                                                                  \
-    F(int, SSL_has_pending, (const SSL *))                                                         \
+    F(int, SSL_pending, (const SSL *))                                                             \
     F(int, SSL_get_error, (const SSL *, int))                                                      \
     F(long, SSL_get_verify_result, (const SSL *))                                                  \
     F(const char *, X509_verify_cert_error_string, (long))                                         \
@@ -349,7 +349,7 @@ int copenssl_write(struct copenssl_stream *stream, const void *bytes, size_t cou
 }
 
 int copenssl_pending(struct copenssl_stream *stream) {
-    return ssl.SSL_has_pending(stream->handle);
+    return ssl.SSL_pending(stream->handle);
 }
 
 void copenssl_farewell(struct copenssl_stream *stream) {
