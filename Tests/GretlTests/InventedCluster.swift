@@ -55,6 +55,8 @@ final class InventedCluster {
     /// Statuses for (verb, resource), such as "GET services": 403.
     var refusals: [String: Int] = [:]
     var leases: [String: JSONValue] = [:]
+    /// Whether another daemon renews its Lease between any two looks at it.
+    var isLeaseRenewed = false
 
     init(seed: UInt64 = 1) { random = SeededGenerator(seed: seed) }
 
@@ -251,6 +253,7 @@ final class InventedCluster {
 
     private func lease(_ request: ClusterRequest, _ name: String) -> ClusterAnswer {
         if request.method == "GET" {
+            if isLeaseRenewed { holdLease(name, by: "other") }
             guard let lease = leases[name] else { return status(404, "NotFound", "no lease") }
             return ClusterAnswer(status: 200, body: Array(leaseText(lease).utf8))
         }
@@ -266,13 +269,17 @@ final class InventedCluster {
                 return status(409, "Conflict", "the object has been modified")
             }
         }
+        holdLease(name, by: fields["spec", "holderIdentity"]?.text ?? "")
+        return ClusterAnswer(status: 200, body: Array(leaseText(leases[name]!).utf8))
+    }
+
+    /// Writes the Lease `name`, with a new version.
+    func holdLease(_ name: String, by holder: String) {
         version += 1
-        let holder = fields["spec", "holderIdentity"]?.text ?? ""
         leases[name] = .object([
             "metadata": .object(["resourceVersion": .string("\(version)")]),
             "spec": .object(["holderIdentity": .string(holder)]),
         ])
-        return ClusterAnswer(status: 200, body: Array(leaseText(leases[name]!).utf8))
     }
 
     private func leaseText(_ lease: JSONValue) -> String {
