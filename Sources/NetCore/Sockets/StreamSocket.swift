@@ -92,6 +92,9 @@ package final class StreamSocket: EventHandler {
         return error.kind == .wouldBlock ? .taken(0) : .failed(error)
     }
 
+    /// The same of an array, which may be what a property of a class holds.
+    package func write(_ bytes: [UInt8]) -> Write { write(bytes.span) }
+
     /// Drops what has arrived, at most so much: the count, 0 for nothing, -1 at the end.
     package func drop(_ most: Int) -> Int {
         guard !isClosed else { return -1 }

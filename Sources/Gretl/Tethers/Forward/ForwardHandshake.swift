@@ -80,7 +80,7 @@ package final class ForwardHandshake {
 
     private func move() {
         if !unsent.isEmpty {
-            switch stream.write(unsent.span) {
+            switch stream.write(unsent) {
             case .failed(let text): return finish(.failed(text))
             case .taken(let count): unsent.removeFirst(count)
             }
@@ -116,7 +116,8 @@ package final class ForwardHandshake {
             return conclude(refusal.status)
         }
         var head = ResponseHead()
-        switch head.parse(received.span, scan: &scan, limits: HeadLimits()) {
+        let bytes = received
+        switch head.parse(bytes.span, scan: &scan, limits: HeadLimits()) {
         case .incomplete: return
         case .invalid(let failure):
             finish(.failed("the API server's answer is no HTTP: \(failure.explanation)"))

@@ -158,7 +158,7 @@ final class ForwardLink: TetherLink {
     }
 
     private func flushUp() -> Bool {
-        switch stream.write(unsentUp.span) {
+        switch stream.write(unsentUp) {
         case .failed(let text):
             lost(text)
             return false
@@ -254,7 +254,7 @@ final class ForwardLink: TetherLink {
 
     /// Whether all of it is with the client's kernel.
     private func flushDown(_ client: StreamSocket) -> Bool {
-        switch client.write(unsentDown.span) {
+        switch client.write(unsentDown) {
         case .failed(let error):
             clientFailed(error)
             return false

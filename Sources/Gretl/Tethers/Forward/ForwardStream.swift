@@ -18,6 +18,12 @@ package protocol ForwardStream: AnyObject {
     func close()
 }
 
+extension ForwardStream {
+    /// The same of an array. What a property of a class holds has no span that outlives the access,
+    /// and the optimiser refuses one; as an argument it is held.
+    func write(_ bytes: [UInt8]) -> ForwardWrite { write(bytes.span) }
+}
+
 /// What a read came to.
 package enum ForwardRead: Equatable, Sendable {
     /// So many, at least one.
