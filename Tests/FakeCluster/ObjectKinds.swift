@@ -21,6 +21,21 @@ struct ObjectKind: Sendable {
         ObjectKind(group: "", version: "v1", resource: "pods", kind: "Pod"),
         ObjectKind(group: "", version: "v1", resource: "services", kind: "Service"),
         ObjectKind(group: "", version: "v1", resource: "configmaps", kind: "ConfigMap"),
+        ObjectKind(group: "", version: "v1", resource: "serviceaccounts", kind: "ServiceAccount"),
+        ObjectKind(
+            group: "", version: "v1", resource: "persistentvolumeclaims",
+            kind: "PersistentVolumeClaim"),
+        ObjectKind(
+            group: "rbac.authorization.k8s.io", version: "v1", resource: "clusterroles",
+            kind: "ClusterRole", isNamespaced: false),
+        ObjectKind(
+            group: "rbac.authorization.k8s.io", version: "v1", resource: "clusterrolebindings",
+            kind: "ClusterRoleBinding", isNamespaced: false),
+        ObjectKind(
+            group: "rbac.authorization.k8s.io", version: "v1", resource: "roles", kind: "Role"),
+        ObjectKind(
+            group: "rbac.authorization.k8s.io", version: "v1", resource: "rolebindings",
+            kind: "RoleBinding"),
         ObjectKind(
             group: "apps", version: "v1", resource: "deployments", kind: "Deployment",
             hasScale: true),

@@ -89,7 +89,7 @@ struct FileTests {
         let known: Set<String> = [
             ".ci", ".clang-format", ".editorconfig", ".gitignore", ".swift-format", "Benchmarks",
             "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "NOTICE", "Package.swift",
-            "README.md", "Sources", "Tests", "docs", "openapi.yaml", "perf", "scripts",
+            "README.md", "Sources", "Tests", "deploy", "docs", "openapi.yaml", "perf", "scripts",
         ]
         for name in try Project.topLevel() {
             #expect(known.contains(name), "\(name): does it belong into a folder?")

@@ -12,6 +12,7 @@ package final class KubernetesHalf {
     let workloads: Workloads
     let tethers: TetherAssembly
     private let background: BackgroundThread
+    private let facts: MetaStore
 
     /// Clusters are followed one after the other at a start, this far apart.
     private static let pauseBetween = Duration.milliseconds(50)
@@ -39,6 +40,13 @@ package final class KubernetesHalf {
                     patience: KubernetesHalf.pluginPatience(environment))),
             connect: connect)
         clusters.added = { workloads.attach($0) }
+        if let pod = OwnPod(environment) {
+            workloads.ours = { workload in
+                pod.isMade(
+                    by: workload.kind, workload.name, in: workload.namespace,
+                    ownNamespace: workload.cluster.access.namespace)
+            }
+        }
         let tethers = TetherAssembly(
             on: reactor, workloads: workloads, database: database, events: events,
             background: background, parts)
@@ -50,6 +58,7 @@ package final class KubernetesHalf {
         self.https = https
         self.workloads = workloads
         self.background = background
+        facts = MetaStore(database)
     }
 
     /// How long a credential plugin may take; tests cannot wait for so long.
@@ -60,6 +69,7 @@ package final class KubernetesHalf {
 
     /// Takes in what is stored. Nobody is asked yet.
     func load() async throws(StorageError) {
+        workloads.instance = try await facts.instance()
         try await clusters.load()
         try await workloads.load(clusters.all)
         try await tethers.tethers.load()

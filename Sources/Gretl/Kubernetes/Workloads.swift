@@ -38,7 +38,7 @@ package final class Workloads {
     var operations: [String: ScalingOperation] = [:]
     /// Whether a connection moved bytes, and when: asked right before something is put to sleep.
     package weak var traffic: (any WorkloadTraffic)?
-    /// Which daemon puts to sleep: on the object, for people.
+    /// Which daemon this is: on objects it put to sleep, and in the Lease of the sweeper.
     package var instance = "gretl"
     /// Which workload this daemon runs in, asked for clusters it runs in.
     package var ours: (@ReactorActor (Workload) -> Bool)?

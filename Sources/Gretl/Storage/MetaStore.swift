@@ -9,6 +9,7 @@ package final class MetaStore {
     private let database: Database
     /// The kernel's name of the boot in which a daemon last ran.
     package static let bootKey = "boot"
+    private static let instanceKey = "instance"
 
     package init(_ database: Database) { self.database = database }
 
@@ -34,6 +35,15 @@ package final class MetaStore {
                 try connection.run("DELETE FROM meta WHERE key = ?1", [.text(key)])
             }
         }
+    }
+
+    /// The name of this daemon among all that change one cluster: `gretl-` and sixteen hexadecimal
+    /// digits, made once and kept.
+    package func instance() async throws(StorageError) -> String {
+        if let known = try await value(MetaStore.instanceKey) { return known }
+        let made = "gretl-\(RandomID.make())"
+        try await set(MetaStore.instanceKey, made)
+        return made
     }
 
     /// Takes the next `count` numbers of a counter that starts at 1 and never repeats, also over a
