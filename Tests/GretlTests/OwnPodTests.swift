@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func `A name that was cut spares whatever begins like it`() throws {
-        let long = String(repeating: "a", count: 60)
+        let long = String(repeating: "a", count: 62)
         let cut = try pod(String(repeating: "a", count: 58) + "x2x9z")
         #expect(cut.isMade(by: .deployment, long, in: "gretl", ownNamespace: "gretl"))
         let partly = try pod(String(repeating: "b", count: 50) + "-7d4b9c6" + "x2x9z")

@@ -26,16 +26,17 @@ package struct OwnPod: Sendable, Equatable {
         by kind: Workload.Kind, _ workload: String, in namespace: String, ownNamespace: String
     ) -> Bool {
         guard namespace == self.namespace ?? ownNamespace else { return false }
+        // A long generated name is cut before its suffix, and the hash or more is lost: rather
+        // spare one more of that beginning than end ourselves.
+        if kind == .deployment, name.utf8.count == OwnPod.cutLength {
+            let beginning = String(name.dropLast(5))
+            if beginning.hasPrefix("\(workload)-") || workload.hasPrefix(beginning) { return true }
+        }
         let endings = kind == .deployment ? 2 : 1
         let parts = name.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count > endings else { return false }
         if kind == .statefulSet, UInt32(parts[parts.count - 1]) == nil { return false }
-        if parts.dropLast(endings).joined(separator: "-") == workload { return true }
-        // A long generated name is cut before its suffix, and the hash or more is lost: rather
-        // spare one more of that beginning than end ourselves.
-        guard kind == .deployment, name.utf8.count == OwnPod.cutLength else { return false }
-        let beginning = String(name.dropLast(5))
-        return beginning.hasPrefix("\(workload)-") || workload.hasPrefix(beginning)
+        return parts.dropLast(endings).joined(separator: "-") == workload
     }
 
     /// 58 bytes of what was asked for and 5 that are random (apiserver, names/generate.go).
