@@ -160,6 +160,9 @@ import Testing
         }
         try fails(nil, "the plugin 'make-token' of its user is not there")
         try fails("echo log in first >&2; exit 3", "it ended with 3; it said: log in first")
+        try fails("kill -SEGV $$", "signal 11 ended it")
+        let leak = "canary0123456789abcdefghijkl"
+        try fails("echo got \(leak) >&2; exit 1", "it said: got […]")
         try fails("echo \(Self.canary)", "it printed no ExecCredential")
         let other = #"{"apiVersion":"v9","kind":"ExecCredential","status":{"token":"canary"}}"#
         try fails("echo '\(other)'", "another apiVersion")

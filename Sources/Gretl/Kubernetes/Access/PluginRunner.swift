@@ -43,18 +43,19 @@ package final class PluginRunner {
         var variables = environment.merging(settings) { $1 }.merging(plugin.environment) { $1 }
         variables["KUBERNETES_EXEC_INFO"] = plugin.question(direct)
         let words = variables.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-        let result: Result<(ChildProcesses.Ending, [UInt8], String), APIError> =
-            await withCheckedContinuation { continuation in
-                let run = PluginRun(continuation, children, on: reactor, background: background)
-                do throws(SystemError) {
-                    try run.start(plugin, words, patience)
-                } catch { run.end(.failure(plugin.failed("it cannot be started: \(error)"))) }
-            }
+        let result: PluginRun.Answer = await withCheckedContinuation { continuation in
+            let run = PluginRun(continuation, children, on: reactor, background: background)
+            do throws(SystemError) {
+                try run.start(plugin, words, patience)
+            } catch { run.end(.failure(plugin.failed("it cannot be started: \(error)"))) }
+        }
         let (ending, output, said) = try result.get()
         switch ending {
-        case .exited(0): return try plugin.credential(output)
-        case .exited(let code): throw plugin.failed("it ended with \(code)", said: said)
-        case .killed: throw plugin.failed("it was ended: it took too long", said: said)
+        case .itself(.exited(0)): return try plugin.credential(output)
+        case .itself(.exited(let code)): throw plugin.failed("it ended with \(code)", said: said)
+        case .itself(.killed(let signal)):
+            throw plugin.failed("signal \(signal) ended it", said: said)
+        case .late: throw plugin.failed("it was ended: it took too long", said: said)
         }
     }
 }
@@ -62,9 +63,17 @@ package final class PluginRunner {
 /// One plugin at work.
 @ReactorActor
 private final class PluginRun: TimerHandler {
-    typealias Answer = Result<(ChildProcesses.Ending, [UInt8], String), APIError>
+    /// How it ended.
+    enum Ending {
+        case itself(ChildProcesses.Ending)
+        /// We ended it.
+        case late
+    }
+
+    typealias Answer = Result<(Ending, [UInt8], String), APIError>
     private var continuation: CheckedContinuation<Answer, Never>?
     private var pid: Int32 = 0
+    private var isLate = false
     private let children: ChildProcesses
     private let reactor: Reactor
     private let background: BackgroundThread
@@ -93,8 +102,9 @@ private final class PluginRun: TimerHandler {
                 reactor.timers.cancel(timer)
                 self.pid = 0
                 let said = String(decoding: streams.takeErrors().prefix(2_000), as: UTF8.self)
+                let quoted = ClusterFailure.clean(SecretLikeText.hidden(in: said))
                 self.end(
-                    .success((ending, streams.takeOutput(), ClusterFailure.clean(said))))
+                    .success((self.isLate ? .late : .itself(ending), streams.takeOutput(), quoted)))
             }
         } catch {
             reactor.timers.cancel(timer)
@@ -119,6 +129,7 @@ private final class PluginRun: TimerHandler {
         }
         // Not reaped yet, the number was its own all the while.
         guard pid == root else { return }
+        isLate = true
         children.kill(root)
         guard let tree = tree ?? nil else { return }
         _ = await ProcessEnding(

@@ -19,12 +19,16 @@ final class ReferenceAccess: ClusterAccess {
     private var kept: ClusterCredentials?
     private var madeAt: Instant
     private var expiresAt: Instant
+    /// What went wrong last, and until when nobody tries again: a plugin may ask a person to log
+    /// in, or lock an account.
+    private var failure: (error: APIError, until: Instant)?
     private var isReading = false
     private var waiters: [CheckedContinuation<Result<ClusterCredentials, APIError>, Never>] = []
 
     /// Files are read again after that: a token may lie in one that somebody renews.
     private static let patience = Duration.seconds(50)
-    /// A 401 to what is newer than that is not the credentials' fault.
+    /// A 401 to what is newer than that is not the credentials' fault, and a failure that is newer
+    /// is not tried again.
     private static let leastAge = Duration.seconds(5)
     /// A credential is renewed that long before it runs out.
     private static let margin: Int64 = 30_000
@@ -47,6 +51,7 @@ final class ReferenceAccess: ClusterAccess {
     func credentials(again: Bool) async throws(APIError) -> ClusterCredentials {
         let isYoung = reactor.now < madeAt + ReferenceAccess.leastAge
         if let kept, reactor.now < expiresAt, !again || isYoung { return kept }
+        if let failure, reactor.now < failure.until { throw failure.error }
         guard waiters.count < ReferenceAccess.waitersMost else {
             throw .daemonBusy("too many requests wait for credentials")
         }
@@ -61,8 +66,12 @@ final class ReferenceAccess: ClusterAccess {
 
     private func renewForAll() async {
         let result: Result<ClusterCredentials, APIError>
-        do throws(APIError) { result = .success(try await renew()) } catch {
+        do throws(APIError) {
+            result = .success(try await renew())
+            failure = nil
+        } catch {
             result = .failure(error)
+            failure = (error, reactor.now + ReferenceAccess.leastAge)
         }
         isReading = false
         let waiting = waiters
