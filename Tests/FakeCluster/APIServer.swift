@@ -17,15 +17,25 @@ final class APIServer: WireHandler {
     private(set) var requests: [String] = []
     /// Connections over TLS that are open.
     var wires: [ObjectIdentifier: Wire] = [:]
+    /// Port-forwards that are open.
+    var forwards: [ObjectIdentifier: Forward] = [:]
 
     init(on reactor: Reactor) {
         self.reactor = reactor
         watches = Watches(store, faults, on: reactor)
         let controllers = Controllers(store, faults, on: reactor)
-        store.changed = { [watches] change in
+        store.changed = { [watches, weak self] change in
             watches.tell(change)
+            self?.podMayBeGone(change)
             controllers.changed(change)
         }
+    }
+
+    /// What leads to a pod ends with it.
+    private func podMayBeGone(_ change: StoredChange) {
+        guard change.resource == "pods", change.type == "DELETED" else { return }
+        let pod = "\(change.namespace)/\(change.name)"
+        for forward in Array(forwards.values) where forward.pod == pod { forward.wire.close() }
     }
 
     func handle(_ request: WireRequest, on wire: Wire) {
@@ -96,12 +106,6 @@ final class APIServer: WireHandler {
         let allowed = isAllowed(asked?["verb"]?.text ?? "", resource, call.user)
         review["status"] = ["allowed": .bool(allowed)]
         wire.answer(201, review)
-    }
-}
-
-extension APIServer {
-    func forward(_ call: APICall, _ request: WireRequest, on wire: Wire) {
-        wire.refuse(501, "NotImplemented", "no forwards yet")
     }
 }
 

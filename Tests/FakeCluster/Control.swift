@@ -30,7 +30,8 @@ final class Control: WireHandler {
         case "state":
             return [
                 "version": JSON(String(store.version)), "watches": JSON(server.watches.count),
-                "connections": JSON(server.wires.count), "requests": JSON(server.requests.count),
+                "connections": JSON(server.wires.count), "forwards": JSON(server.forwards.count),
+                "requests": JSON(server.requests.count),
             ]
         case "requests": return .array(server.requests.map { JSON($0) })
         case "workload":
@@ -99,6 +100,9 @@ final class Control: WireHandler {
             faults.neverReady = request.isSet("never")
         case "port":
             faults.ports[UInt16(clamping: number("pod", 0))] = UInt16(clamping: number("to", 0))
+        case "freeze-forwards": for forward in server.forwards.values { forward.freeze() }
+        case "cut-forwards":
+            for forward in Array(server.forwards.values) { forward.wire.close() }
         default: return nil
         }
         return [:]

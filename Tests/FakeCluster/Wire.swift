@@ -35,6 +35,13 @@ final class Wire: ForwardStreamOwner {
     private var sent = 0
     private var isAnswering = false
     private var closesAfterAnswer = false
+    private var closesWhenSent = false
+    /// Nothing is read for the time being.
+    var isPaused = false {
+        didSet { if isOpen, isPaused != oldValue { want() } }
+    }
+    /// Told each time all that was to be sent is with the kernel.
+    var drained: () -> Void = {}
     /// Takes what arrives instead of HTTP, after an upgrade.
     var upgraded: (([UInt8]) -> Void)?
     /// Called once, when the connection is over: for what runs on it, and for its keeper.
@@ -63,16 +70,18 @@ final class Wire: ForwardStreamOwner {
 
     func streamReady() {
         guard isOpen else { return }
+        let hadOutput = unsentBytes > 0
         flush()
+        if hadOutput, isOpen, unsentBytes == 0 { drained() }
         receive()
         if isOpen { want() }
     }
 
-    private func want() { stream.want(read: true, write: sent < output.count) }
+    private func want() { stream.want(read: !isPaused, write: sent < output.count) }
 
     private func receive() {
         // Bounded: one connection at most a megabyte a turn.
-        for _ in 0..<16 where isOpen {
+        for _ in 0..<16 where isOpen && !isPaused {
             var piece: [UInt8] = []
             let result = Wire.memory.change(0..<Wire.memory.capacity) { bytes in
                 stream.read(into: &bytes, from: 0)
@@ -83,6 +92,7 @@ final class Wire: ForwardStreamOwner {
             case .later: return
             case .ended, .failed: return close()
             }
+            // What follows an upgrade's request belongs to it; there is none of it before a 101.
             if let upgraded { upgraded(piece) } else { take(piece) }
         }
     }
@@ -113,6 +123,12 @@ final class Wire: ForwardStreamOwner {
         }
         output.removeAll(keepingCapacity: false)
         sent = 0
+        if closesWhenSent { close() }
+    }
+
+    func closeWhenSent() {
+        closesWhenSent = true
+        flush()
     }
 
     func close() {
@@ -120,6 +136,7 @@ final class Wire: ForwardStreamOwner {
         isOpen = false
         stream.close()
         upgraded = nil
+        drained = {}
         let told = (ended, over)
         (ended, over) = ({}, {})
         told.0()
