@@ -26,7 +26,8 @@ final class Proxy: SplicePairOwner {
 
     func pairEnded(_ pair: SplicePair, _ end: SplicePair.End) {}
 
-    /// Runs until SIGTERM: `--port N --to N [--pipe BYTES]`.
+    /// Runs until SIGTERM: `--port N --to N [--pipe BYTES] [--turns]`. The CPU time of turns is not
+    /// measured unless it is asked for, as in the daemon.
     static func main(_ words: [String]) -> Never {
         func number(_ name: String) -> Int? {
             words.firstIndex(of: name).flatMap { at in
@@ -40,7 +41,7 @@ final class Proxy: SplicePairOwner {
         else { end("usage: tether --port N --to N [--pipe BYTES]\n", 2) }
         do throws(SystemError) {
             let reactor = try Reactor()
-            reactor.measuresCPU = true
+            reactor.measuresCPU = words.contains("--turns")
             let proxy = Proxy(reactor, target, pipeBytes: number("--pipe") ?? Limits.pipeBytes)
             let listener = try Listener(own, on: reactor) { near, _ in proxy.accept(near) }
             _ = try SignalSource([SIGTERM, SIGINT], on: reactor) { _ in reactor.stop() }

@@ -70,8 +70,13 @@ package enum Limits {
     package static let pipes = 64
     /// Pipes kept open for the next borrower.
     package static let pipesKept = 8
-    /// Room asked for in a pipe: the kernel's default, which needs no asking.
-    package static let pipeBytes = 64 * 1_024
+    /// Room asked for in a pipe: each call moves what one holds. All that may be lent take half of
+    /// what the kernel lets a user's pipes hold before it cuts new ones short (pipe-user-pages-soft).
+    package static let pipeBytes = 512 * 1_024
+    /// Room below which a pipe is slower than copying: the kernel's default, when it gives no more.
+    package static let pipeBytesLeast = 64 * 1_024
+    /// A call that moved less has emptied the socket: the kernel says when there is more.
+    package static let spliceBytesLeast = 16 * 1_024
     /// Bytes copied at once when there is no pipe, through one buffer for all.
     package static let spliceCopyBytes = 64 * 1_024
     /// Children started in one turn: a spawn costs about half a millisecond.

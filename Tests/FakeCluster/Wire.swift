@@ -115,7 +115,8 @@ final class Wire: ForwardStreamOwner {
     func flush() {
         while isOpen, sent < output.count {
             let end = min(output.count, sent + 256 * 1_024)
-            switch stream.write(output.span.extracting(sent..<end)) {
+            let bytes = output
+            switch stream.write(bytes.span.extracting(sent..<end)) {
             case .taken(0): return
             case .taken(let count): sent += count
             case .failed: return close()

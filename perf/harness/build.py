@@ -49,6 +49,13 @@ def tether():
     return os.path.join(ROOT, ".build", "release", "tether")
 
 
+def fake_cluster():
+    """The path of the fake API server of the tests, built for release."""
+    subprocess.run(["swift", "build", "-c", "release", "--static-swift-stdlib", "--product",
+                    "fake-cluster"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return os.path.join(ROOT, ".build", "release", "fake-cluster")
+
+
 def find_gr(path):
     """The absolute path of gr, or None after a word on stderr when it is not there."""
     path = os.path.abspath(path)

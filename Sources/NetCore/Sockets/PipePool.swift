@@ -71,9 +71,10 @@ package final class PipePool {
         }
         guard result == 0 else { return nil }
         let pipe = Pipe(reader: ends.0, writer: ends.1)
-        let wanted = pipeBytes == Limits.pipeBytes ? 0 : Int32(clamping: pipeBytes)
-        // A pipe cut to a page by the user's limit would be slower than copying.
-        guard cepoll_pipe_size(pipe.writer, wanted) >= Limits.pipeBytes else {
+        // Where the kernel gives no more room it stays as it was made; a pipe cut to a page by the
+        // user's limit would be slower than copying.
+        guard cepoll_pipe_size(pipe.writer, Int32(clamping: pipeBytes)) >= Limits.pipeBytesLeast
+        else {
             PipePool.close(pipe)
             return nil
         }

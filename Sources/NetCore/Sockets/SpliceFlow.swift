@@ -48,9 +48,11 @@ final class SpliceFlow: EventHandler {
     func move(to sink: Int32, _ splicer: Splicer) -> Outcome {
         let pool = splicer.pool
         var budget = splicer.bytesPerTurn
+        var isEmptied = false
         for round in 0..<Limits.splicesPerTurn {
             if pending > 0 {
                 if let outcome = drain(to: sink, pool) { return outcome }
+                if isEmptied { return .goesOn }
             }
             guard budget > 0, round == 0 || !splicer.isSliceOver else { return .goesOn }
             if pipe.isNone { pipe = pool.borrow() }
@@ -59,6 +61,7 @@ final class SpliceFlow: EventHandler {
                 ? copy(to: sink, pool, &budget)
                 : fill(to: sink, pool, &budget, of: splicer.bytesPerTurn)
             if let outcome { return outcome }
+            isEmptied = pending > 0 && pending < Limits.spliceBytesLeast
         }
         // Whatever is still in the pipe waits for the next turn, as if the sink were full.
         isBlocked = pending > 0
@@ -69,7 +72,8 @@ final class SpliceFlow: EventHandler {
     private func fill(
         to sink: Int32, _ pool: PipePool, _ budget: inout Int, of bytesPerTurn: Int
     ) -> Outcome? {
-        let count = cepoll_splice(descriptor, pipe.writer, Limits.spliceCallBytes)
+        let count = cepoll_splice(
+            descriptor, pipe.writer, min(budget, Limits.spliceCallBytes))
         if count > 0 {
             pending = Int32(clamping: count)
             budget -= count
