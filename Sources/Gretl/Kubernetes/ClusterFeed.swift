@@ -146,6 +146,7 @@ final class ClusterFeed {
         }
         guard !isStopped else { throw .cancelled }
         let (added, removed) = workloads.endRound(of: cluster, round, before: before)
+        workloads.journal.listed()
         workloads.told(
             .clusterSynced(
                 id: cluster.id, name: cluster.name, synced: workloads.count(of: cluster),

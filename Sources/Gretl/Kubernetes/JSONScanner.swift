@@ -24,9 +24,18 @@ package struct ScanTree: Sendable {
     }
 
     @inline(__always)
-    func child(_ parent: Int, _ name: [UInt8]) -> Int? {
-        for member in nodes[parent].members where member.name == name { return member.node }
+    func child(_ parent: Int, _ name: Span<UInt8>) -> Int? {
+        for member in nodes[parent].members where ScanTree.isSame(member.name, name) {
+            return member.node
+        }
         return nil
+    }
+
+    @inline(__always)
+    private static func isSame(_ left: [UInt8], _ right: Span<UInt8>) -> Bool {
+        guard left.count == right.count else { return false }
+        for index in left.indices where left[index] != right[index] { return false }
+        return true
     }
 
     /// Nothing below it is wanted: its value is.
@@ -225,28 +234,67 @@ package struct JSONScanner: Sendable {
     ) -> Int {
         var at = start
         while at < bytes.count, text.count <= JSONScanner.valueMost {
-            let byte = bytes[at]
-            at += 1
             if isEscaped {
                 isEscaped = false
-            } else if byte == UInt8(ascii: "\\") {
-                isEscaped = true
-                hasEscapes = true
-            } else if byte == UInt8(ascii: "\"") {
+                text.append(bytes[at])
+                at += 1
+                continue
+            }
+            let end = plainEnd(bytes, at)
+            if end < bytes.count, bytes[end] == UInt8(ascii: "\""), text.isEmpty,
+                case .inName = state
+            {
+                // Most names stand in one piece of text, plain: they are compared there.
+                endName(bytes.extracting(at..<end))
+                return end + 1
+            }
+            append(bytes.extracting(at..<end))
+            at = end
+            guard at < bytes.count, text.count <= JSONScanner.valueMost else { return at }
+            at += 1
+            guard bytes[end] == UInt8(ascii: "\\") else {
                 endString(&sink)
                 return at
             }
-            text.append(byte)
+            isEscaped = true
+            hasEscapes = true
+            text.append(bytes[end])
         }
         return at
+    }
+
+    /// The first quote or backslash from `start` on, or where the piece ends or the value is too
+    /// long.
+    @inline(__always)
+    private func plainEnd(_ bytes: Span<UInt8>, _ start: Int) -> Int {
+        let limit = min(bytes.count, start + JSONScanner.valueMost + 1 - text.count)
+        var at = start
+        while at < limit {
+            let byte = bytes[at]
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return at }
+            at &+= 1
+        }
+        return at
+    }
+
+    @inline(__always)
+    private mutating func append(_ bytes: Span<UInt8>) {
+        // The buffer is read within the call.
+        unsafe bytes.withUnsafeBufferPointer { unsafe text.append(contentsOf: $0) }
+    }
+
+    @inline(__always)
+    private mutating func endName(_ name: Span<UInt8>) {
+        let parent = frames.last?.node ?? 0
+        node = name.count <= JSONScanner.nameMost ? tree.child(parent, name) : nil
+        state = .colon
     }
 
     private mutating func endString(_ sink: inout some ScanSink) {
         if hasEscapes { text = JSONScanner.unescaped(text) }
         if case .inName = state {
-            let parent = frames.last?.node ?? 0
-            node = text.count <= JSONScanner.nameMost ? tree.child(parent, text) : nil
-            state = .colon
+            let name = text
+            endName(name.span)
         } else {
             if let node, tree.isLeaf(node) { sink.found(node, text, isString: true) }
             endValue()

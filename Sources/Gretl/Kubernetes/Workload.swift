@@ -14,7 +14,7 @@ package final class Workload {
     /// The same for the same object of the same cluster, whenever it is seen.
     package nonisolated let id: String
     package nonisolated let cluster: Cluster
-    package nonisolated let uid: String
+    private nonisolated let packedUID: ObjectUID
     package nonisolated let namespace: String
     package nonisolated let name: String
     package nonisolated let kind: Kind
@@ -40,11 +40,14 @@ package final class Workload {
     ) {
         self.id = id
         self.cluster = cluster
-        self.uid = uid
+        packedUID = ObjectUID(uid)
         self.namespace = namespace
         self.name = name
         self.kind = kind
     }
+
+    /// The object's own name for itself; another object of its name has another one.
+    package nonisolated var uid: String { packedUID.text }
 
     package var isAsleep: Bool { replicas == 0 }
 

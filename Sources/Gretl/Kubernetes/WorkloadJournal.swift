@@ -14,6 +14,8 @@ final class WorkloadJournal {
     private var timer = TimerHandle.none
     private var isStoring = false
     private var isFailing = false
+    /// A list was read: what only reading it needed is given back when all of it is stored.
+    private var hasListed = false
     /// Nothing is stored before.
     private var retryAt = Instant(nanoseconds: .min)
 
@@ -35,6 +37,19 @@ final class WorkloadJournal {
     func changed(_ workload: Workload) {
         untold[workload.id] = workload
         schedule()
+    }
+
+    /// A whole list was taken in.
+    func listed() {
+        hasListed = true
+        schedule()
+    }
+
+    /// Gives back what the list needed: its batches, the code that began the connections.
+    private func rest() {
+        hasListed = false
+        (unstored, untold, unremoved) = ([:], [:], [])
+        workloads.releaseUnused()
     }
 
     /// The row of a workload as it is.
@@ -98,6 +113,7 @@ extension WorkloadJournal: TimerHandler {
     func timerFired(_ tag: UInt32) {
         tell()
         let isDue = !unstored.isEmpty || !unremoved.isEmpty
+        if hasListed, !isDue, !isStoring, untold.isEmpty { return rest() }
         guard isDue, !isStoring, workloads.reactor.now >= retryAt else {
             if isDue || !untold.isEmpty { schedule() }
             return
@@ -106,7 +122,7 @@ extension WorkloadJournal: TimerHandler {
         spawn { [self] in
             await storeSome()
             isStoring = false
-            if !unstored.isEmpty || !unremoved.isEmpty { schedule() }
+            if !unstored.isEmpty || !unremoved.isEmpty || hasListed { schedule() }
         }
         if !untold.isEmpty { schedule() }
     }

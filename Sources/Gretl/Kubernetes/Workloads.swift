@@ -282,11 +282,17 @@ package final class Workloads {
 
     /// The first 32 digits of the SHA-256 of cluster and uid: the same whenever it is seen.
     nonisolated static func id(_ cluster: Cluster, _ uid: String) -> String {
-        String(SHA256.hexadecimal(Array("\(cluster.id)/\(uid)".utf8)).prefix(32))
+        SHA256.hexadecimal(Array("\(cluster.id)/\(uid)".utf8), digits: 32)
     }
 
     /// Milliseconds since 1970.
     var now: Int64 { time.wallNanoseconds() / 1_000_000 }
+
+    /// Gives back memory that only a list needed; off the reactor, since it takes a millisecond.
+    func releaseUnused() {
+        let background = background
+        spawn { try? await background.perform { ProcessSetup.releaseUnused() } }
+    }
 
     func told(_ event: Event) { events?.publish(event) }
 

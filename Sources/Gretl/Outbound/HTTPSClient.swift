@@ -296,7 +296,19 @@ private final class SocketWatch: EventHandler {
         self.client = client
     }
 
-    func ready(_ mask: EventMask) { client.socketReady(socket, mask) }
+    /// It let others go first.
+    private var hasWaited = false
+
+    /// A handshake takes a millisecond, and several can be due at once: each has a turn that is
+    /// not spent yet, or the one after it. The kernel reports it again.
+    func ready(_ mask: EventMask) {
+        guard hasWaited || !client.reactor.isTurnSpent else {
+            hasWaited = true
+            return
+        }
+        hasWaited = false
+        client.socketReady(socket, mask)
+    }
 }
 
 /// Collects one whole answer.

@@ -1,5 +1,5 @@
 // SHA-256 (FIPS 180-4), for what a user has allowed a gr.toml to run: a weaker sum could be met by
-// a file that was made for it. Small inputs of a client command; not made for speed.
+// a file that was made for it. Also for the ids of workloads.
 
 /// A digest of 32 bytes.
 package struct SHA256 {
@@ -16,59 +16,65 @@ package struct SHA256 {
         0xc671_78f2,
     ]
 
-    /// The digest of `bytes`, in lower-case hexadecimal.
-    package static func hexadecimal(_ bytes: [UInt8]) -> String {
-        var state: [UInt32] = [
+    /// The first `digits` digits of the digest of `bytes`, in lower-case hexadecimal.
+    package static func hexadecimal(_ bytes: [UInt8], digits: Int = 64) -> String {
+        var state: InlineArray<8, UInt32> = [
             0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c,
             0x1f83_d9ab, 0x5be0_cd19,
         ]
         // The message, a one bit, zeroes, and its length in bits as the last eight bytes.
-        var message = bytes + [0x80]
-        message += [UInt8](repeating: 0, count: (120 - message.count % 64) % 64)
+        var message = bytes
+        message.reserveCapacity(bytes.count + 72)
+        message.append(0x80)
+        while message.count % 64 != 56 { message.append(0) }
         let bits = UInt64(bytes.count) &* 8
         for shift in stride(from: UInt64(56), through: 0, by: -8) {
             message.append(UInt8(truncatingIfNeeded: bits >> shift))
         }
         for start in stride(from: 0, to: message.count, by: 64) {
-            mix(&state, message[start..<(start + 64)])
+            mix(&state, message.span.extracting(start..<(start + 64)))
         }
-        let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
-        for word in state {
-            for shift in stride(from: UInt32(28), through: 0, by: -4) {
-                text.append(digits[Int(word >> shift & 0xF)])
-            }
+        text.reserveCapacity(64)
+        for index in 0..<min(max(digits, 0), 64) {
+            let digit = UInt8(state[index / 8] >> UInt32(28 - index % 8 * 4) & 0xF)
+            text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
         }
         return String(decoding: text, as: UTF8.self)
     }
 
-    private static func mix(_ state: inout [UInt32], _ block: ArraySlice<UInt8>) {
-        func turned(_ word: UInt32, _ count: UInt32) -> UInt32 {
-            word >> count | word << (32 - count)
-        }
-        var words: [UInt32] = []
-        for at in stride(from: block.startIndex, to: block.endIndex, by: 4) {
-            words.append(
-                block[at..<(at + 4)].reduce(UInt32(0)) { $0 << 8 | UInt32($1) })
+    @inline(__always)
+    private static func turned(_ word: UInt32, _ count: UInt32) -> UInt32 {
+        word &>> count | word &<< (32 &- count)
+    }
+
+    /// No memory is asked for here: ten thousand workloads are named by a digest each.
+    private static func mix(_ state: inout InlineArray<8, UInt32>, _ block: Span<UInt8>) {
+        var words = InlineArray<64, UInt32>(repeating: 0)
+        for at in 0..<16 {
+            for byte in 0..<4 { words[at] = words[at] &<< 8 | UInt32(block[4 * at + byte]) }
         }
         for at in 16..<64 {
             let near = words[at - 15]
             let far = words[at - 2]
-            let small = turned(near, 7) ^ turned(near, 18) ^ near >> 3
-            let large = turned(far, 17) ^ turned(far, 19) ^ far >> 10
-            words.append(words[at - 16] &+ small &+ words[at - 7] &+ large)
+            let small = turned(near, 7) ^ turned(near, 18) ^ near &>> 3
+            let large = turned(far, 17) ^ turned(far, 19) ^ far &>> 10
+            words[at] = words[at - 16] &+ small &+ words[at - 7] &+ large
         }
-        var now = state
+        let rounds = SHA256.rounds
+        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
         for at in 0..<64 {
-            let (a, e) = (now[0], now[4])
-            let choice = e & now[5] ^ ~e & now[6]
-            let majority = a & now[1] ^ a & now[2] ^ now[1] & now[2]
+            let choice = e & f ^ ~e & g
+            let majority = a & b ^ a & c ^ b & c
             let first =
-                now[7] &+ (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) &+ choice
-                &+ rounds[at] &+ words[at]
+                h &+ (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) &+ choice &+ rounds[at]
+                &+ words[at]
             let second = (turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) &+ majority
-            now = [first &+ second, a, now[1], now[2], now[3] &+ first, e, now[5], now[6]]
+            (h, g, f, e) = (g, f, e, d &+ first)
+            (d, c, b, a) = (c, b, a, first &+ second)
         }
-        for at in 0..<8 { state[at] = state[at] &+ now[at] }
+        let mixed: InlineArray<8, UInt32> = [a, b, c, d, e, f, g, h]
+        for at in 0..<8 { state[at] = state[at] &+ mixed[at] }
     }
 }
