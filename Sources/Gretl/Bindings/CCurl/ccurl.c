@@ -39,6 +39,30 @@ static struct {
 
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 
+// OpenSSL makes its tables with the first connection, which takes 2 ms: here that is off the
+// reactor's thread. Another TLS library, or none, is none of our business.
+static void warm_up(void) {
+    void *tls = dlopen("libssl.so.3", RTLD_NOW | RTLD_NOLOAD);
+    if (!tls)
+        return;
+    const void *(*method)(void);
+    void *(*make)(const void *);
+    void *(*open)(void *);
+    void (*end)(void *);
+    void (*close)(void *);
+    *(void **)&method = dlsym(tls, "TLS_client_method");
+    *(void **)&make = dlsym(tls, "SSL_CTX_new");
+    *(void **)&open = dlsym(tls, "SSL_new");
+    *(void **)&close = dlsym(tls, "SSL_free");
+    *(void **)&end = dlsym(tls, "SSL_CTX_free");
+    void *context = method && make && open && close && end ? make(method()) : NULL;
+    if (context) {
+        close(open(context));
+        end(context);
+    }
+    dlclose(tls);
+}
+
 static const char *load(void) {
     if (curl.library)
         return NULL;
@@ -61,6 +85,7 @@ static const char *load(void) {
         return "libcurl.so.4 cannot be initialised";
     }
     curl.library = library;
+    warm_up();
     return NULL;
 }
 
