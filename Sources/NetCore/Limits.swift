@@ -70,8 +70,9 @@ package enum Limits {
     package static let pipes = 64
     /// Pipes kept open for the next borrower.
     package static let pipesKept = 8
-    /// Room asked for in a pipe: each call moves what one holds. All that may be lent take half of
-    /// what the kernel lets a user's pipes hold before it cuts new ones short (pipe-user-pages-soft).
+    /// Room asked for in a pipe: each call moves what one holds. All that may be lent take half
+    /// of what the kernel lets a user's pipes hold before it cuts new ones short
+    /// (pipe-user-pages-soft).
     package static let pipeBytes = 512 * 1_024
     /// Room below which a pipe is slower than copying: the kernel's default, when it gives no more.
     package static let pipeBytesLeast = 64 * 1_024
