@@ -55,6 +55,8 @@ final class InventedCluster {
     /// Statuses for (verb, resource), such as "GET services": 403.
     var refusals: [String: Int] = [:]
     var leases: [String: JSONValue] = [:]
+    /// Answered to every list instead of one, with status 200.
+    var strangeList: String?
     /// Whether another daemon renews its Lease between any two looks at it.
     var isLeaseRenewed = false
 
@@ -331,6 +333,10 @@ final class InventedCluster {
     private func list(
         _ kind: Workload.Kind, _ query: [String: String], to sink: any ClusterSink
     ) throws(ClusterFailure) -> ClusterAnswer {
+        if let strangeList {
+            _ = sink.take(Array(strangeList.utf8).span)
+            return ClusterAnswer(status: 200)
+        }
         let all = objects.values.filter { $0.kind == kind }.sorted { $0.name < $1.name }
         let start = Int(query["continue"] ?? "") ?? 0
         let limit = min(Int(query["limit"] ?? "") ?? .max, pageMost)

@@ -33,6 +33,22 @@ struct WorkloadScalingTests {
         }
     }
 
+    @Test(arguments: [
+        "{}", #"{"metadata":[],"items":{"a":1}}"#, #"{"metadata":{"resourceVersion":""}}"#,
+        #"{"kind":"Status","code":200,"metadata":{}}"#, "[]", "null", #""""#, "{\"items\":[",
+    ])
+    func `What is no list takes no workload away`(answer: String) async throws {
+        try await on { stage in
+            stage.invented.add("web", replicas: 1)
+            try await stage.sync()
+            stage.invented.strangeList = answer
+            await #expect(throws: APIError.self) { try await stage.sync() }
+            #expect(stage.workload("web")?.replicas == 1)
+            stage.invented.strangeList = nil
+            #expect(try await stage.sync() == 1)
+        }
+    }
+
     @Test func `What comes, changes and goes is seen by watching`() async throws {
         try await on { stage in
             stage.invented.add("web", replicas: 1)

@@ -182,7 +182,13 @@ final class ClusterFeed {
             }
             if let problem = page.problem { throw .nonsense(problem) }
             continuation = page.reader.continuation
-            if continuation == nil { return page.reader.listVersion }
+            guard continuation == nil else { continue }
+            let version = page.reader.listVersion
+            // An answer that is something else must not pass for a cluster without workloads.
+            guard !version.isEmpty else {
+                throw .nonsense("its list of \(kind.rawValue)s has no resourceVersion")
+            }
+            return version
         }
         throw .nonsense("its list of \(kind.rawValue)s has no end")
     }
