@@ -231,9 +231,10 @@ extension APIServer {
         for field in ["renewTime", "acquireTime"] {
             guard let time = json.at("spec", field)?.text else { continue }
             let bytes = Array(time.utf8)
-            // 2026-01-01T00:00:00.000000Z
-            guard bytes.count == 27, bytes[19] == UInt8(ascii: "."), bytes[26] == UInt8(ascii: "Z")
-            else {
+            // 2026-01-01T00:00:00.000000Z, or an offset in the place of the Z.
+            let isUTC = bytes.count == 27 && bytes[26] == UInt8(ascii: "Z")
+            let hasOffset = bytes.count == 32 && "+-".utf8.contains(bytes[26])
+            guard isUTC || hasOffset, bytes[19] == UInt8(ascii: ".") else {
                 return
                     "spec.\(field): parsing time \"\(time)\" as \"2006-01-02T15:04:05.000000Z07:00\""
             }
