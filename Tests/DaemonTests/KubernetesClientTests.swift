@@ -104,7 +104,7 @@ import Testing
         try cluster.tell("port?pod=8080&to=\(backend.port)")
         for name in ["jobs", "web"] { try cluster.tell("workload?name=\(name)&replicas=1") }
         #expect(
-            try eventually {
+            try eventually(within: 20_000) {
                 try cluster.kubectl(
                     "get", "deployments", "web", "-o", "jsonpath={.status.readyReplicas}"
                 ).output == "1"
