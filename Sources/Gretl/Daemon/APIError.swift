@@ -44,6 +44,16 @@ package struct APIError: Error, Equatable, Sendable {
         case unknownTether = "unknown_tether"
         case tetherActive = "tether_active"
         case portPoolExhausted = "port_pool_exhausted"
+        case unknownRun = "unknown_run"
+        case unknownGoal = "unknown_goal"
+        case unknownModel = "unknown_model"
+        case missingAPIKey = "missing_api_key"
+        case invalidFolder = "invalid_cwd"
+        case invalidDecision = "invalid_decision"
+        case folderBusy = "cwd_busy"
+        case notWaiting = "not_waiting"
+        case runActive = "run_active"
+        case sandboxUnavailable = "sandbox_unavailable"
 
         /// The HTTP status that goes with the code.
         package var status: Int {
@@ -73,6 +83,10 @@ package struct APIError: Error, Equatable, Sendable {
             case .unknownTether: 404
             case .tetherActive: 409
             case .portPoolExhausted: 503
+            case .unknownRun: 404
+            case .unknownGoal, .unknownModel, .missingAPIKey, .invalidFolder, .invalidDecision: 400
+            case .folderBusy, .notWaiting, .runActive: 409
+            case .sandboxUnavailable: 503
             }
         }
 
