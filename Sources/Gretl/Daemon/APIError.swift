@@ -127,7 +127,12 @@ package struct APIError: Error, Equatable, Sendable {
 
     /// The answer's bytes and headers. What went wrong inside has a number by which it is found in
     /// the daemon's log.
-    package var response: Response {
+    package var response: Response { response(withDetail: false) }
+
+    /// The same with `detail`, the message once more, for clients of the original's /api.
+    package var detailed: Response { response(withDetail: true) }
+
+    private func response(withDetail: Bool) -> Response {
         var headers = headers
         if code == .internal {
             let id = RandomID.make()
@@ -139,6 +144,7 @@ package struct APIError: Error, Equatable, Sendable {
         json.field("code", code.rawValue)
         json.field("message", message)
         json.field("hint", hint)
+        if withDetail { json.field("detail", message) }
         if !logTail.isEmpty || !results.isEmpty {
             json.key("details")
             json.beginObject()

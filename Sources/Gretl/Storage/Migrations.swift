@@ -128,5 +128,33 @@ package enum Migrations {
                 ) STRICT, WITHOUT ROWID;
                 CREATE INDEX tethers_by_workload ON tethers(workload);
                 """),
+        // Runs: how far each is (JSON), what was said between engine and model, and every event as
+        // its subscribers got it. `number` is the order of their making.
+        Migration(
+            version: 6,
+            sql: """
+                CREATE TABLE runs(
+                    number INTEGER PRIMARY KEY AUTOINCREMENT,
+                    id TEXT NOT NULL UNIQUE,
+                    status TEXT NOT NULL
+                        CHECK (status IN ('pending', 'running', 'achieved', 'failed', 'aborted')),
+                    record TEXT NOT NULL,
+                    created_at INTEGER NOT NULL,
+                    finished_at INTEGER
+                ) STRICT;
+                CREATE TABLE run_pieces(
+                    run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
+                    number INTEGER NOT NULL,
+                    body TEXT NOT NULL,
+                    PRIMARY KEY (run, number)
+                ) STRICT, WITHOUT ROWID;
+                CREATE TABLE run_events(
+                    run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
+                    seq INTEGER NOT NULL,
+                    kind TEXT NOT NULL,
+                    body BLOB NOT NULL,
+                    PRIMARY KEY (run, seq)
+                ) STRICT, WITHOUT ROWID;
+                """),
     ]
 }

@@ -27,7 +27,7 @@ package struct GoalVerdict: Sendable, Equatable {
 }
 
 /// A goal of one run: what it was asked for, made ready for its folder.
-package struct RunGoal: Sendable, Equatable {
+package struct RunGoal: Sendable, Equatable, Codable {
     /// As in GET /api/goals, such as `pytest`; never `auto`.
     package var name: String
     /// What the model is told to reach.
