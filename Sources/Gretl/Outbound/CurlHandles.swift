@@ -145,6 +145,7 @@ final class TransferHandle {
             unsafe ccurl_set_text(pointer, CCURL_NOPROXY, TransferHandle.noProxy), "its proxy")
         for (name, value) in request.headers { try add("\(name): \(value)") }
         if let secret = request.authorization { try add("Authorization: \(secret.reveal())") }
+        for (name, secret) in request.secretHeaders { try add("\(name): \(secret.reveal())") }
         try set(request.identity)
         let connect = Int(request.connectTimeout.inMilliseconds)
         let total = request.totalTimeout.map { max(1, Int($0.inMilliseconds)) } ?? 0

@@ -12,6 +12,8 @@ extension HTTPSClient {
         package var headers: [(String, String)] = []
         /// The whole value of the header Authorization.
         package var authorization: Secret?
+        /// Further headers whose values must not be told.
+        package var secretHeaders: [(String, Secret)] = []
         package var body: [UInt8]?
         package var identity = TLSIdentity()
         package var connectTimeout = Duration.seconds(10)
