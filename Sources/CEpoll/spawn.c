@@ -40,6 +40,8 @@ struct start {
     int descriptors[MOST_TARGETS];
     int count;
     uint64_t descriptor_limit;
+    const struct cepoll_job *job;
+    pid_t parent;
     int *error;
 };
 
@@ -79,6 +81,33 @@ static int restore_limits(uint64_t descriptors) {
     return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
 }
 
+static int lower_limit(int resource, uint64_t bytes) {
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) < 0)
+        return -errno;
+    if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max <= bytes)
+        return 0;
+    limit.rlim_cur = limit.rlim_max = bytes;
+    return setrlimit(resource, &limit) < 0 ? -errno : 0;
+}
+
+static int become_job(const struct start *start) {
+    const struct cepoll_job *job = start->job;
+    if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        return -errno;
+    // The parent may have been killed before it was told about.
+    if (getppid() != start->parent)
+        return -ECHILD;
+    // What cannot be made nicer works all the same.
+    (void)setpriority(PRIO_PROCESS, 0, job->niceness);
+    int error = lower_limit(RLIMIT_CORE, 0);
+    if (error == 0 && job->file_bytes > 0)
+        error = lower_limit(RLIMIT_FSIZE, job->file_bytes);
+    if (error == 0 && job->memory_bytes > 0)
+        error = lower_limit(RLIMIT_AS, job->memory_bytes);
+    return error;
+}
+
 static int map_descriptors(struct start *start) {
     // Lift every source out of the target range first: a target may be another one's source.
     for (int i = 0; i < start->count; i++) {
@@ -111,6 +140,8 @@ static int run_child(void *argument) {
     *start->error = map_descriptors(start);
     if (*start->error == 0)
         *start->error = restore_limits(start->descriptor_limit);
+    if (*start->error == 0 && start->job)
+        *start->error = become_job(start);
     if (*start->error == 0) {
         sigset_t none;
         sigemptyset(&none);
@@ -123,6 +154,13 @@ static int run_child(void *argument) {
 
 int cepoll_spawn(const char *path, const char *const *arguments, const char *const *environment,
                  const int *descriptors, int count, uint64_t descriptor_limit, int *pidfd) {
+    return cepoll_spawn_job(path, arguments, environment, descriptors, count, descriptor_limit,
+                            NULL, pidfd);
+}
+
+int cepoll_spawn_job(const char *path, const char *const *arguments,
+                     const char *const *environment, const int *descriptors, int count,
+                     uint64_t descriptor_limit, const struct cepoll_job *job, int *pidfd) {
     if (pidfd)
         *pidfd = -1;
     CEPOLL_FAULT(CEPOLL_CALL_SPAWN, NULL);
@@ -132,7 +170,9 @@ int cepoll_spawn(const char *path, const char *const *arguments, const char *con
                           .arguments = (char *const *)arguments,
                           .environment = (char *const *)environment,
                           .count = count,
-                          .descriptor_limit = descriptor_limit};
+                          .descriptor_limit = descriptor_limit,
+                          .job = job,
+                          .parent = getpid()};
     for (int i = 0; i < count; i++)
         start.descriptors[i] = descriptors[i];
     int local;
@@ -168,8 +208,12 @@ int cepoll_spawn(const char *path, const char *const *arguments, const char *con
 }
 
 int cepoll_reap(int *code) {
+    return cepoll_reap_one(-1, code);
+}
+
+int cepoll_reap_one(int which, int *code) {
     int status = 0;
-    pid_t pid = waitpid(-1, &status, WNOHANG);
+    pid_t pid = waitpid(which, &status, WNOHANG);
     if (pid < 0)
         return -errno;
     if (pid > 0)

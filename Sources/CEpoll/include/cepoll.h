@@ -167,9 +167,23 @@ int cepoll_watch_read(int watch, int *ids, int capacity);
 /// child.
 int cepoll_spawn(const char *path, const char *const *arguments, const char *const *environment,
                  const int *descriptors, int count, uint64_t descriptor_limit, int *pidfd);
+/// What a child that works for somebody else is bound to.
+struct cepoll_job {
+    /// Largest file it may write, and its address space; 0: as they are.
+    uint64_t file_bytes;
+    uint64_t memory_bytes;
+    int niceness;
+};
+/// The same for a job (NULL: for no job): in a session of its own, killed when the calling thread
+/// ends, without core dumps, in the bounds of `job`.
+int cepoll_spawn_job(const char *path, const char *const *arguments,
+                     const char *const *environment, const int *descriptors, int count,
+                     uint64_t descriptor_limit, const struct cepoll_job *job, int *pidfd);
 /// Reaps one ended child of ours: its pid, 0 when none has ended, -ECHILD when there is none.
 /// `*code` is its exit code, or -signal.
 int cepoll_reap(int *code);
+/// The same of the child `which` alone.
+int cepoll_reap_one(int which, int *code);
 int cepoll_pidfd_open(int pid);
 /// PR_SET_CHILD_SUBREAPER: orphaned descendants become our children.
 int cepoll_become_subreaper(void);

@@ -50,6 +50,42 @@ package final class ChildProcesses {
         return pid
     }
 
+    /// Starts a job: in a session of its own, killed when this thread ends, without core dumps, in
+    /// the bounds of `bounds`. Gives a pidfd too, which tells of the end before SIGCHLD does; the
+    /// caller owns it. `reap` then calls `ended`.
+    package func startJob(
+        _ path: String, arguments: [String], environment: [String], descriptors: [Int32],
+        bounds: JobBounds, ended: @escaping (Ending) -> Void
+    ) throws(SystemError) -> (pid: Int32, pidfd: Int32) {
+        let limit = descriptorLimit
+        var job = cepoll_job(
+            file_bytes: bounds.fileBytes, memory_bytes: bounds.memoryBytes,
+            niceness: bounds.niceness)
+        var pidfd: Int32 = -1
+        let pid = unsafe withCStrings(arguments) { arguments in
+            unsafe withCStrings(environment) { environment in
+                unsafe descriptors.withUnsafeBufferPointer { descriptors in
+                    // All pointers live until the call returns, which is after the exec.
+                    unsafe cepoll_spawn_job(
+                        path, arguments, environment, descriptors.baseAddress,
+                        Int32(descriptors.count), limit, &job, &pidfd)
+                }
+            }
+        }
+        guard pid > 0 else { throw SystemError("start a program", pid) }
+        endings[pid] = ended
+        return (pid, pidfd)
+    }
+
+    /// Collects this child if it has ended and nobody did so before.
+    package func reap(_ pid: Int32) {
+        guard endings[pid] != nil else { return }
+        var code: Int32 = 0
+        guard unsafe cepoll_reap_one(pid, &code) == pid else { return }
+        let ending = code >= 0 ? Ending.exited(code) : .killed(signal: -code)
+        endings.removeValue(forKey: pid)?(ending)
+    }
+
     /// Kills a child that has not been reaped yet: its number is nobody else's.
     package func kill(_ pid: Int32) {
         if endings[pid] != nil { _ = Glibc.kill(pid, SIGKILL) }
@@ -94,6 +130,21 @@ package final class ChildProcesses {
 
     /// How a followed program ended; nil while it lives, or when it was never ours to reap.
     package func ending(ofFollowed pid: Int32) -> Ending? { followed[pid] ?? nil }
+}
+
+/// What a job may use.
+package struct JobBounds: Sendable, Equatable {
+    /// Largest file it may write; 0: as the system has it.
+    package var fileBytes: UInt64
+    /// Address space of each process; 0: as the system has it.
+    package var memoryBytes: UInt64
+    package var niceness: Int32
+
+    package init(fileBytes: UInt64 = 0, memoryBytes: UInt64 = 0, niceness: Int32 = 0) {
+        self.fileBytes = fileBytes
+        self.memoryBytes = memoryBytes
+        self.niceness = niceness
+    }
 }
 
 /// Calls `body` with a NULL-terminated array of C strings that live until it returns.

@@ -10,8 +10,13 @@ package struct ToolContext {
     package let folder: String
     package let confinement: Confinement
     package let cancellation: Cancellation
+    /// The run's id: its programs carry it, so that a later daemon finds what is left of them.
+    package let run: String
 
-    package init(folder: String, confinement: Confinement, cancellation: Cancellation) {
+    package init(
+        folder: String, confinement: Confinement, cancellation: Cancellation, run: String = ""
+    ) {
+        self.run = run
         self.folder = folder
         self.confinement = confinement
         self.cancellation = cancellation
