@@ -10,7 +10,7 @@ package enum ExitCode: Int32, Sendable, CaseIterable {
     case usage = 2
     /// The daemon does not answer.
     case unreachable = 3
-    /// No service, group, cluster, workload or tether of that name.
+    /// No service, group, cluster, workload, tether or run of that name.
     case unknownService = 4
     /// A port, a name or a state stands in the way (HTTP 409).
     case conflict = 5
@@ -30,7 +30,7 @@ package enum ExitCode: Int32, Sendable, CaseIterable {
             switch (status, code) {
             case (_, "ready_timeout"): .notReady
             case (_, "unknown_service"), (_, "unknown_group"), (_, "unknown_cluster"),
-                (_, "unknown_workload"), (_, "unknown_tether"):
+                (_, "unknown_workload"), (_, "unknown_tether"), (_, "unknown_run"):
                 .unknownService
             case (401, _), (403, _): .notAllowed
             case (409, _): .conflict

@@ -22,6 +22,9 @@ package struct Configuration: Sendable, Equatable {
     package var peerCheck = true
     package var limits = RequestLimits()
     package var tethers = TetherSettings()
+    package var runs = Runs.Settings()
+    package var runPrograms = RunSettings()
+    package var models = ModelSettings()
     package var logLevel = LogLevel.info
     /// What is allowed but unwise, for the log.
     package var warnings: [String] = []

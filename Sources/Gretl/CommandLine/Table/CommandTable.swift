@@ -10,7 +10,7 @@ enum CommandTable {
     static let commands =
         serviceCommands + queryCommands + streamCommands + programCommands + portCommands
         + projectCommands + shellCommands + clusterCommands + workloadCommands
-        + tetherCommands + daemonCommands
+        + tetherCommands + runCommands + daemonCommands
 
     static func command(named name: String) -> CommandSpec? {
         commands.first { $0.name == name }

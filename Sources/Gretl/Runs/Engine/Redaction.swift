@@ -1,6 +1,6 @@
-// Takes known secrets out of text that comes from models and programs, before it is kept, told or
-// sent anywhere: the keys the daemon itself holds. A program in the jail does not get them, but
-// without one it can find them.
+// Takes known secrets out of text that comes from models, servers and programs, before it is kept,
+// told or sent anywhere: the keys the daemon itself holds. A program in the jail does not get them,
+// but without one it can find them; and some servers repeat the beginning of a key they do not know.
 
 import NetCore
 
@@ -8,29 +8,36 @@ import NetCore
 package struct Redaction: Sendable {
     private let secrets: [[UInt8]]
     private static let word = Array("[redacted]".utf8)
-    /// What is shorter would be found in innocent text.
+    /// A beginning of a secret that is shorter would be found in innocent text.
     private static let lengthLeast = 8
 
     package init(_ secrets: [Secret]) {
-        var texts = Set(secrets.map { $0.reveal() })
-        texts = texts.filter { $0.utf8.count >= Redaction.lengthLeast }
-        // The longest first: one may be the beginning of another.
-        self.secrets = texts.map { Array($0.utf8) }.sorted { $0.count > $1.count }
+        self.secrets = Set(secrets.map { $0.reveal() })
+            .filter { $0.utf8.count >= Redaction.lengthLeast }.sorted().map { Array($0.utf8) }
     }
 
-    /// The text without them.
+    /// The text without them, whole or cut: every piece of eight bytes or more that stands at a
+    /// secret's beginning.
     package func clean(_ text: String) -> String {
         guard !secrets.isEmpty, !text.isEmpty else { return text }
         let bytes = Array(text.utf8)
-        guard secrets.contains(where: { ByteSearch.contains($0.span, in: bytes.span) }) else {
-            return text
+        let isClean = !secrets.contains { secret in
+            let beginning = Array(secret[..<Redaction.lengthLeast])
+            return ByteSearch.contains(beginning.span, in: bytes.span)
         }
+        return isClean ? text : Redaction.replace(bytes, secrets)
+    }
+
+    private static func replace(_ bytes: [UInt8], _ secrets: [[UInt8]]) -> String {
         var cleaned: [UInt8] = []
         var index = 0
         while index < bytes.count {
-            if let secret = secrets.first(where: { bytes[index...].starts(with: $0) }) {
-                cleaned += Redaction.word
-                index += secret.count
+            let same =
+                secrets.lazy.map { zip($0, bytes[index...]).prefix { $0 == $1 }.count }
+                .max() ?? 0
+            if same >= lengthLeast {
+                cleaned += word
+                index += same
             } else {
                 cleaned.append(bytes[index])
                 index += 1

@@ -52,7 +52,7 @@ package final class Run {
     private var context: ToolContext {
         ToolContext(
             folder: record.options.folder, confinement: record.options.confinement,
-            cancellation: cancellation)
+            cancellation: cancellation, run: id)
     }
 
     // MARK: The loop
@@ -201,6 +201,7 @@ package final class Run {
     }
 
     private func ask() async -> RunInput {
+        machine.shorten(Conversation.trimmed(machine.state.conversation))
         let state = machine.state
         let question = ModelQuestion(
             model: record.options.model, system: state.system, messages: state.conversation,

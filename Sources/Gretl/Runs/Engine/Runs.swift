@@ -11,9 +11,9 @@ package final class Runs {
     package struct Settings: Sendable, Equatable {
         /// Runs that work at once.
         package var atOnce = 4
+        /// For requests that name none.
         package var model = "claude-sonnet-4-6"
-        package var isSandboxed = true
-        package var hasNetwork = false
+        package var confinement = Confinement()
         package var resumesOnStart = false
         /// Finished runs that are kept, and for how long.
         package var kept = 500
@@ -86,6 +86,7 @@ package final class Runs {
         isClosing = true
         for id in order { entries[id]?.run?.close() }
         feeds.close()
+        for wait in waits.values.joined() { wait.end() }
         for _ in 0..<300 where !working.isEmpty {
             await parts.reactor.pause(.milliseconds(10))
         }
@@ -107,6 +108,11 @@ package final class Runs {
         entries[id] = nil
         order.removeAll { $0 == id }
         feeds.forget(id)
+    }
+
+    /// Those that have not ended, by id.
+    package var unfinished: [String] {
+        order.filter { entries[$0]?.record.status.isFinal == false }
     }
 
     // MARK: Looking
@@ -131,6 +137,28 @@ package final class Runs {
             return try await parts.store.events(of: id, after: seq, most: most)
         } catch { throw .storage(error) }
     }
+
+    /// Returns when there is an event behind `seq`, the run has ended, or the time is over.
+    package func awaitEvent(
+        of id: String, after seq: Int64, most: Duration
+    ) async throws(APIError) {
+        let record = try get(id).record
+        guard record.lastSeq <= seq, !record.status.isFinal, !isClosing else { return }
+        guard eventWaits < Runs.eventWaitsMost else {
+            throw .daemonBusy("too many clients wait for events")
+        }
+        eventWaits += 1
+        defer { eventWaits -= 1 }
+        let wait = EventWait(on: parts.reactor, most: most)
+        waits[id, default: []].append(wait)
+        await wait.run()
+        waits[id]?.removeAll { $0 === wait }
+        if waits[id]?.isEmpty == true { waits[id] = nil }
+    }
+
+    private var waits: [String: [EventWait]] = [:]
+    private var eventWaits = 0
+    private static let eventWaitsMost = 1_024
 
     // MARK: Making
 
@@ -161,8 +189,8 @@ package final class Runs {
         options.maxCost = request.maxCost
         options.maxSeconds = request.maxSeconds
         options.stopsSoftly = request.stopsSoftly
-        options.isSandboxed = request.isSandboxed ?? settings.isSandboxed
-        options.hasNetwork = request.hasNetwork ?? settings.hasNetwork
+        options.isSandboxed = request.isSandboxed ?? settings.confinement.isSandboxed
+        options.hasNetwork = request.hasNetwork ?? settings.confinement.hasNetwork
         options.resumesOnStart = request.resumesOnStart ?? settings.resumesOnStart
         let goal = try await parts.goals.find(request.goal, in: folder)
         try await parts.admit(folder, options.confinement)
@@ -211,6 +239,7 @@ package final class Runs {
 
     private func committed(_ run: Run, _ events: [RunEvent]) {
         feeds.publish(run.id, events)
+        for wait in waits[run.id] ?? [] { wait.end() }
         // One that waits for a person leaves its place to others, and comes back beside them.
         if run.record.isWaiting {
             working.remove(run.id)
@@ -252,6 +281,7 @@ package final class Runs {
         record.failures = []
         entries[run.id] = Entry(id: run.id, kept: record, run: nil)
         feeds.end(run.id, isWhole: ending == .ended)
+        for wait in waits[run.id] ?? [] { wait.end() }
         let waiters = ends.removeValue(forKey: run.id) ?? []
         for waiter in waiters { waiter.resume() }
     }

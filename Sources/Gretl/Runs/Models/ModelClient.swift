@@ -12,7 +12,7 @@ package final class ModelClient: ModelAsking {
     private let settings: ModelSettings
     private let retries: RetryPolicy
     private let idleTimeout: Duration
-    private let redaction: KeyRedaction
+    private let redaction: Redaction
     /// A number of 0..<1; a test's own makes waits repeat.
     private let chance: @ReactorActor () -> Double
 
@@ -30,7 +30,7 @@ package final class ModelClient: ModelAsking {
         self.retries = retries
         self.idleTimeout = idleTimeout
         self.chance = chance
-        redaction = KeyRedaction(settings.secrets)
+        redaction = Redaction(settings.secrets)
     }
 
     package func refusal(of model: String) -> APIError? {

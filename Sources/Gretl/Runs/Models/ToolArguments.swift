@@ -10,7 +10,7 @@ enum ToolArguments {
     /// As text, with keys in order.
     static func text(_ members: [String: JSONValue]) -> [UInt8] {
         var json = JSONText()
-        write(.object(members), into: &json)
+        json.value(.object(members))
         return json.bytes
     }
 
@@ -23,26 +23,5 @@ enum ToolArguments {
         json.field("invalid_arguments", call.text)
         json.endObject()
         return json.bytes
-    }
-
-    private static func write(_ value: JSONValue, into json: inout JSONText) {
-        switch value {
-        case .null: json.null()
-        case .bool(let flag): json.bool(flag)
-        case .integer(let number): json.integer(number)
-        case .number(let number): json.double(number)
-        case .string(let text): json.string(text)
-        case .array(let elements):
-            json.beginArray()
-            for element in elements { write(element, into: &json) }
-            json.endArray()
-        case .object(let members):
-            json.beginObject()
-            for (name, member) in members.sorted(by: { $0.key < $1.key }) {
-                json.key(text: name)
-                write(member, into: &json)
-            }
-            json.endObject()
-        }
     }
 }
