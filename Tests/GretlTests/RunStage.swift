@@ -123,7 +123,9 @@ final class CollectedFrames: RunListener {
     func send(_ frame: ByteChunk) {
         frames.append(
             frame.withSpan { span in
-                String(decoding: span.indices.map { span[$0] }, as: UTF8.self)
+                // Behind the header of a frame.
+                let bytes = span.indices.map { span[$0] }
+                return String(decoding: bytes.dropFirst(bytes[1] == 126 ? 4 : 2), as: UTF8.self)
             })
     }
 

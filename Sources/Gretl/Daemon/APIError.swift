@@ -54,6 +54,7 @@ package struct APIError: Error, Equatable, Sendable {
         case notWaiting = "not_waiting"
         case runActive = "run_active"
         case sandboxUnavailable = "sandbox_unavailable"
+        case upgradeRequired = "upgrade_required"
 
         /// The HTTP status that goes with the code.
         package var status: Int {
@@ -87,6 +88,7 @@ package struct APIError: Error, Equatable, Sendable {
             case .unknownGoal, .unknownModel, .missingAPIKey, .invalidFolder, .invalidDecision: 400
             case .folderBusy, .notWaiting, .runActive: 409
             case .sandboxUnavailable: 503
+            case .upgradeRequired: 426
             }
         }
 

@@ -23,6 +23,8 @@ package struct Route: Sendable {
         case listClusterWorkloads, listWorkloads, getWorkload, sleepWorkload, wakeWorkload
         case getAutoSleep, setAutoSleep, planAutoSleep
         case createTether, listTethers, getTether, activateTether, deactivateTether, removeTether
+        case startRun, listRuns, getRun, removeRun, resumeRun, abortRun, configureRun, runEvents
+        case followRun, listGoals, listTools
     }
 
     package let method: HTTPMethod
@@ -87,6 +89,17 @@ package final class RouteTable {
         Route(method: .post, pattern: "/k8s/tethers/{id}/activate", id: .activateTether),
         Route(method: .post, pattern: "/k8s/tethers/{id}/deactivate", id: .deactivateTether),
         Route(method: .delete, pattern: "/k8s/tethers/{id}", id: .removeTether),
+        Route(method: .post, pattern: "/api/runs", id: .startRun),
+        Route(method: .get, pattern: "/api/runs", id: .listRuns),
+        Route(method: .get, pattern: "/api/runs/{id}", id: .getRun),
+        Route(method: .delete, pattern: "/api/runs/{id}", id: .removeRun),
+        Route(method: .post, pattern: "/api/runs/{id}/resume", id: .resumeRun),
+        Route(method: .post, pattern: "/api/runs/{id}/abort", id: .abortRun),
+        Route(method: .patch, pattern: "/api/runs/{id}/config", id: .configureRun),
+        Route(method: .get, pattern: "/api/runs/{id}/events", id: .runEvents),
+        Route(method: .get, pattern: "/api/ws/{id}", id: .followRun),
+        Route(method: .get, pattern: "/api/goals", id: .listGoals),
+        Route(method: .get, pattern: "/api/tools", id: .listTools),
     ]
 
     let router = Router(
@@ -104,12 +117,14 @@ package final class RouteTable {
     private let terminals: TerminalRoutes
     private let portClient: PortClientRoutes
     private let kubernetes: KubernetesRoutes?
+    private let runs: RunRoutes?
 
     package init(
         services: ServiceRoutes, resolve: ResolveRoute, daemon: DaemonRoutes, ports: PortRoutes,
         logs: LogRoutes, events: EventRoutes, groups: GroupRoutes, terminals: TerminalRoutes,
-        portClient: PortClientRoutes, kubernetes: KubernetesRoutes? = nil
+        portClient: PortClientRoutes, kubernetes: KubernetesRoutes? = nil, runs: RunRoutes? = nil
     ) {
+        self.runs = runs
         self.kubernetes = kubernetes
         self.portClient = portClient
         self.terminals = terminals
@@ -163,6 +178,10 @@ package final class RouteTable {
             .activateTether, .deactivateTether, .removeTether:
             guard let kubernetes else { return KubernetesRoutes.refuse(exchange) }
             kubernetes.handle(ids[route], exchange)
+        case .startRun, .listRuns, .getRun, .removeRun, .resumeRun, .abortRun, .configureRun,
+            .runEvents, .followRun, .listGoals, .listTools:
+            guard let runs else { return KubernetesRoutes.refuse(exchange) }
+            runs.handle(ids[route], exchange)
         }
     }
 }

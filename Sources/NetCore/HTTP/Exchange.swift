@@ -32,7 +32,7 @@ package final class Exchange {
     package var bodyMost = 0
     /// The connection ends after this answer.
     private var closes = false
-    private var isHTTP10 = false
+    package private(set) var isHTTP10 = false
 
     init(head: UnsafeMutablePointer<RequestHead>, commonHeaders: [UInt8]) {
         unsafe parsed = head

@@ -52,8 +52,9 @@ struct RunNotice {
         payload = json.bytes
     }
 
-    /// The envelope. `time`: microseconds since 1970; no `seq` for what is not kept.
-    func render(run: String, seq: Int64?, time: Int64) -> [UInt8] {
+    /// The envelope. `time`: microseconds since 1970; no `seq` for what is not kept. `error`: what
+    /// clients of the original look for when there is no such run.
+    func render(run: String, seq: Int64? = nil, time: Int64 = 0, error: String? = nil) -> [UInt8] {
         var json = JSONText(capacity: payload.count + 160)
         json.beginObject()
         if let seq { json.field("seq", seq) }
@@ -64,6 +65,7 @@ struct RunNotice {
         json.raw(RunNotice.seconds(time).utf8)
         json.key("payload")
         json.raw(payload)
+        if let error { json.field("error", error) }
         json.endObject()
         return json.bytes
     }

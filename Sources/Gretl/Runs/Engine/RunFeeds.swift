@@ -194,5 +194,5 @@ package final class RunFeeds {
         }
     }
 
-    private static func frame(_ body: [UInt8]) -> ByteChunk { ByteChunk(body) }
+    private static func frame(_ body: [UInt8]) -> ByteChunk { WebSocketFrames.text(body) }
 }
