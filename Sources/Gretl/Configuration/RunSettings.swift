@@ -8,7 +8,8 @@ package struct RunSettings: Sendable, Equatable {
     /// Folders that programs may write to beside the run's own: absolute, or below the home folder
     /// (`~/`). Those that are not there are passed over.
     package var caches = RunSettings.commonCaches
-    /// What programs shall not see: absolute, or below the home folder.
+    /// What programs shall not see: absolute, or below the home folder. What config.toml lists is
+    /// added to the common ones.
     package var secrets = RunSettings.commonSecrets
     /// Further variables of programs: names are taken from the daemon's environment, `NAME=VALUE`
     /// as it stands.
