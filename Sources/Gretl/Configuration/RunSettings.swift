@@ -1,5 +1,6 @@
-// The table [runs] of config.toml as far as it is about programs: their jail, their environment, and
-// what is kept of their output. Checked by ConfigurationReader; documented in docs/operations.md.
+// The table [runs] of config.toml as far as it is about programs: their jail, their environment,
+// and what is kept of their output. Checked by ConfigurationReader; documented in
+// docs/operations.md.
 
 /// How the programs of runs are confined.
 package struct RunSettings: Sendable, Equatable {
@@ -25,12 +26,12 @@ package struct RunSettings: Sendable, Equatable {
 
     package init() {}
 
-    static let commonCaches = [
+    package static let commonCaches = [
         "~/.cache/go-build", "~/.cache/pip", "~/.cache/uv", "~/.cache/yarn", "~/.cargo/git",
         "~/.cargo/registry", "~/.npm", "~/go/pkg",
     ]
 
-    static let commonSecrets = [
+    package static let commonSecrets = [
         "~/.1password", "~/.age", "~/.anthropic", "~/.aws", "~/.azure", "~/.bash_history",
         "~/.boto", "~/.cargo/credentials", "~/.cargo/credentials.toml", "~/.claude",
         "~/.claude.json", "~/.codex", "~/.config/chromium", "~/.config/containers",
@@ -47,7 +48,7 @@ package struct RunSettings: Sendable, Equatable {
         "/etc/sudoers", "/etc/sudoers.d",
     ]
 
-    static let commonVariables = [
+    package static let commonVariables = [
         "CARGO_HOME", "GOPATH", "GOROOT", "JAVA_HOME", "NVM_DIR", "PYENV_ROOT", "RUSTUP_HOME",
     ]
 

@@ -1,14 +1,18 @@
-// The keys of [runs] that are about programs: how they are read from config.toml, and what is refused
-// there. A word that would weaken the jail without saying so is an error, not a warning.
+// The keys of [runs] that are about programs: how they are read from config.toml, and what is
+// refused there. A word that would weaken the jail without saying so is an error, not a warning.
 
 extension ConfigurationReader {
     /// False when `key` is none of them.
     mutating func readRun(_ key: String, _ node: TOMLNode) -> Bool {
         switch key {
         case "runs.sandbox":
-            if let isOn = onOrOff(key, node) { configuration.runPrograms.confinement.isSandboxed = isOn }
+            if let isOn = onOrOff(key, node) {
+                configuration.runPrograms.confinement.isSandboxed = isOn
+            }
         case "runs.network":
-            if let isOn = onOrOff(key, node) { configuration.runPrograms.confinement.hasNetwork = isOn }
+            if let isOn = onOrOff(key, node) {
+                configuration.runPrograms.confinement.hasNetwork = isOn
+            }
         case "runs.caches":
             if let paths = paths(key, node) { configuration.runPrograms.caches = paths }
         case "runs.secrets":

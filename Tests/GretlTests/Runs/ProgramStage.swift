@@ -1,5 +1,6 @@
-// A stage for the programs of runs: a project in a folder of its own, a home folder with secrets, and
-// what runs programs on the reactor of the test process. Real bubblewrap, where the machine has it.
+// A stage for the programs of runs: a project in a folder of its own, a home folder with secrets,
+// and what runs programs on the reactor of the test process. Real bubblewrap, where the machine has
+// it.
 
 import Glibc
 import NetCore

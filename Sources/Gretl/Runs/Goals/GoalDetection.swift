@@ -1,5 +1,5 @@
-// Which goal a folder means when nobody says: what `.retrai.yml` names, else the first sign of a test
-// suite. Blocking calls: for the storage thread.
+// Which goal a folder means when nobody says: what `.retrai.yml` names, else the first sign of a
+// test suite. Blocking calls: for the storage thread.
 
 /// Looks at a folder.
 enum GoalDetection {

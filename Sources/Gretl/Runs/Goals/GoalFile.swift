@@ -1,7 +1,7 @@
-// `.retrai.yml` of a project: which goal it has, and what its check needs. A file of a repository, so
-// hostile until proven otherwise: its size and depth are bounded, wrong types are named and never
-// guessed, and the commands in it run in the jail only. Read once, when a run is made: what the model
-// writes into it later changes nothing.
+// `.retrai.yml` of a project: which goal it has, and what its check needs. A file of a repository,
+// so hostile until proven otherwise: its size and depth are bounded, wrong types are named and
+// never guessed, and the commands in it run in the jail only. Read once, when a run is made: what
+// the model writes into it later changes nothing.
 
 /// What a project says of its goal.
 struct GoalFile: Sendable, Equatable {

@@ -1,5 +1,5 @@
-// The goals there are: what GET /api/goals lists, what a model is told to reach, and what is run to see
-// whether it has been reached. A new goal is one case here and its reader in GoalCheck.
+// The goals there are: what GET /api/goals lists, what a model is told to reach, and what is run to
+// see whether it has been reached. A new goal is one case here and its reader in GoalCheck.
 
 /// A kind of goal.
 package enum GoalKind: String, Sendable, CaseIterable {

@@ -1,5 +1,6 @@
-// What the output of a test command means: which tests failed, and what to say of it. Pure functions
-// over bounded text; they run on the storage thread, since there can be a good deal of it.
+// What the output of a test command means: which tests failed, and what to say of it. Pure
+// functions over bounded text; they run on the storage thread, since there can be a good deal of
+// it.
 
 import NetCore
 

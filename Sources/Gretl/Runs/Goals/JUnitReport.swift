@@ -1,6 +1,7 @@
-// The report pytest writes (JUnit's XML), read by a scanner that knows tags, attributes and the five
-// entities, and nothing else: no document type, no external entity. Whatever a test run wrote into
-// it, reading is linear and what is kept is bounded; a report that breaks off tells that it does.
+// The report pytest writes (JUnit's XML), read by a scanner that knows tags, attributes and the
+// five entities, and nothing else: no document type, no external entity. Whatever a test run wrote
+// into it, reading is linear and what is kept is bounded; a report that breaks off tells that it
+// does.
 
 /// What a test run says.
 struct JUnitReport: Sendable, Equatable {

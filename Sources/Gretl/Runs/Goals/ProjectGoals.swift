@@ -1,5 +1,5 @@
-// The goals of runs: finds what a request means in a folder, and checks it. Implements GoalBook over
-// the programs of JailedPrograms.
+// The goals of runs: finds what a request means in a folder, and checks it. Implements GoalBook
+// over the programs of JailedPrograms.
 
 package import NetCore
 
@@ -10,9 +10,9 @@ package final class ProjectGoals: GoalBook {
 
     package init(_ programs: JailedPrograms) { self.programs = programs }
 
-    /// For GET /api/goals: name and summary.
-    package nonisolated static var table: [(name: String, summary: String)] {
-        GoalKind.allCases.map { ($0.rawValue, $0.summary) }
+    /// For GET /api/goals.
+    package nonisolated static var table: [GoalSpec] {
+        GoalKind.allCases.map { GoalSpec($0.rawValue, $0.summary) }
     }
 
     private struct Look: Sendable {

@@ -1,6 +1,6 @@
-// The goal `shell-goal`: a command of the project's own, judged by its exit code, what it prints and
-// how long it takes. The regular expression is the repository's too, so grep looks for it inside the
-// jail: one that takes for ever is ended there.
+// The goal `shell-goal`: a command of the project's own, judged by its exit code, what it prints
+// and how long it takes. The regular expression is the repository's too, so grep looks for it
+// inside the jail: one that takes for ever is ended there.
 
 import NetCore
 

@@ -1,5 +1,5 @@
-// The output of a program as the text a model gets: its first and last bytes, and how much is missing
-// between them. Pure.
+// The output of a program as the text a model gets: its first and last bytes, and how much is
+// missing between them. Pure.
 
 import NetCore
 

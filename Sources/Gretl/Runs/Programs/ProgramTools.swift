@@ -19,23 +19,23 @@ package final class ProgramTools: ToolBox {
     package init(_ programs: JailedPrograms) { self.programs = programs }
 
     package func run(_ call: ToolCall, in context: ToolContext) async -> ToolOutcome {
-        do throws(ToolArguments.Problem) {
+        do throws(ProgramArguments.Problem) {
             switch call.name {
             case "bash_exec": return try await bash(call, context)
             case "git_diff":
-                let arguments = try ToolArguments(call, known: ["staged"])
+                let arguments = try ProgramArguments(call, known: ["staged"])
                 let isStaged = try arguments.boolean("staged", or: false)
                 let words = ["diff", "--no-ext-diff", "--no-textconv", "--no-color"]
                 return await git(
                     words + (isStaged ? ["--cached"] : []), most: ProgramTools.gitBytes.diff,
                     nothing: "No changes.", context)
             case "git_status":
-                _ = try ToolArguments(call, known: [])
+                _ = try ProgramArguments(call, known: [])
                 return await git(
                     ["status", "--porcelain=v1", "--branch"], most: ProgramTools.gitBytes.other,
                     nothing: "Nothing to say.", context)
             case "git_log":
-                let count = try ToolArguments(call, known: ["count"])
+                let count = try ProgramArguments(call, known: ["count"])
                     .integer("count", 1...100, or: 10)
                 return await git(
                     [
@@ -55,12 +55,12 @@ package final class ProgramTools: ToolBox {
 
     private func bash(
         _ call: ToolCall, _ context: ToolContext
-    ) async throws(ToolArguments.Problem) -> ToolOutcome {
-        let arguments = try ToolArguments(call, known: ["command", "timeout"])
+    ) async throws(ProgramArguments.Problem) -> ToolOutcome {
+        let arguments = try ProgramArguments(call, known: ["command", "timeout"])
         let command = try arguments.text("command")
         let seconds = try arguments.number("timeout", 1...600, or: 60)
         guard command.utf8.count <= ProgramTools.commandBytesMost else {
-            throw ToolArguments.Problem(message: "'command' is too long; write it to a file")
+            throw ProgramArguments.Problem(message: "'command' is too long; write it to a file")
         }
         for word in programs.settings.blockedCommands where command.contains(word) {
             return ToolOutcome(
@@ -112,10 +112,10 @@ package final class ProgramTools: ToolBox {
 
     private func pytest(
         _ call: ToolCall, _ context: ToolContext
-    ) async throws(ToolArguments.Problem) -> ToolOutcome {
-        let further = try ToolArguments(call, known: ["args"]).texts("args", most: 100)
+    ) async throws(ProgramArguments.Problem) -> ToolOutcome {
+        let further = try ProgramArguments(call, known: ["args"]).texts("args", most: 100)
         guard further.reduce(0, { $0 + $1.utf8.count }) <= ProgramTools.commandBytesMost else {
-            throw ToolArguments.Problem(message: "'args' are too long")
+            throw ProgramArguments.Problem(message: "'args' are too long")
         }
         let (folder, path) = (context.folder, programs.environment.path)
         let python = try? await programs.background.perform {

@@ -1,5 +1,5 @@
-// Which Python a project is tested with: its own virtual environment first, then that of uv, then the
-// machine's. Blocking calls: for the storage thread.
+// Which Python a project is tested with: its own virtual environment first, then that of uv, then
+// the machine's. Blocking calls: for the storage thread.
 
 /// Finds interpreters.
 enum PythonProgram {

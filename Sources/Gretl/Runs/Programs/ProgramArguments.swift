@@ -1,8 +1,8 @@
-// The arguments of a tool call, taken one by one and checked against the tool's schema; what is wrong
-// is told to the model in words it can act on. Pure.
+// The arguments of a tool call, taken one by one and checked against the tool's schema; what is
+// wrong is told to the model in words it can act on. Pure.
 
 /// Arguments of one call.
-struct ToolArguments {
+struct ProgramArguments {
     /// What is wrong with them: a sentence for the model.
     struct Problem: Error, Equatable {
         var message: String
