@@ -22,8 +22,9 @@ struct JailTests {
         let stage = try ProgramStage()
         let outcome = try await stage.bash(
             """
-            for place in / /etc /usr /var "$HOME" "$HOME/.config" /proc/self/root/etc \
-                /proc/1/root/etc /sys /proc/sys/kernel ..; do
+            ROOT=/proc/self/root INIT=/proc/1/root
+            for place in / /etc /usr /var "$HOME" "$HOME/.config" "$ROOT/etc" \
+                "$INIT/etc" /sys /proc/sys/kernel ..; do
                 touch "$place/planted" 2>/dev/null && echo "WROTE $place"
             done
             echo x 2>/dev/null > /proc/sys/kernel/core_pattern && echo "WROTE core_pattern"
