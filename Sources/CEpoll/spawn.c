@@ -158,9 +158,9 @@ int cepoll_spawn(const char *path, const char *const *arguments, const char *con
                             NULL, pidfd);
 }
 
-int cepoll_spawn_job(const char *path, const char *const *arguments,
-                     const char *const *environment, const int *descriptors, int count,
-                     uint64_t descriptor_limit, const struct cepoll_job *job, int *pidfd) {
+int cepoll_spawn_job(const char *path, const char *const *arguments, const char *const *environment,
+                     const int *descriptors, int count, uint64_t descriptor_limit,
+                     const struct cepoll_job *job, int *pidfd) {
     if (pidfd)
         *pidfd = -1;
     CEPOLL_FAULT(CEPOLL_CALL_SPAWN, NULL);

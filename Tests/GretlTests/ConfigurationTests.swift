@@ -87,6 +87,41 @@ private let badOnes = [
         try Configuration.parse(Array(text.utf8))
     }
 
+    @Test func programsOfRunsAreConfinedAsTheFileSays() throws {
+        let text = """
+            [runs]
+            sandbox = "off"
+            network = "on"
+            caches = ["~/.m2", "/var/cache/x"]
+            secrets = ["~/.secret"]
+            environment = ["MAVEN_HOME", "A=b"]
+            blocked_commands = ["sudo"]
+            output_bytes = 1000
+            programs = 2
+            memory_mib = 4096
+            """
+        let runs = try Configuration.parse(Array(text.utf8)).runPrograms
+        #expect(runs.confinement == Confinement(isSandboxed: false, hasNetwork: true))
+        #expect(runs.caches == ["~/.m2", "/var/cache/x"])
+        #expect(runs.secrets == RunSettings.commonSecrets + ["~/.secret"])
+        #expect(runs.environment == RunSettings.commonVariables + ["MAVEN_HOME", "A=b"])
+        #expect(runs.blockedCommands == ["sudo"] && runs.outputBytes == 1_000)
+        #expect(runs.programs == 2 && runs.memoryMiB == 4_096)
+        for (line, said) in [
+            ("sandbox = \"landlock\"", "must be \"on\" or \"off\""), ("sandbox = false", "text"),
+            ("caches = [\"/\"]", "from / or ~/ on"), ("caches = [\"~/../x\"]", "from / or ~/ on"),
+            ("secrets = [\"x\"]", "from / or ~/ on"), ("programs = 0", "from 1 to 64"),
+            ("environment = [\"GR_TOKEN\"]", "no keys"),
+            ("environment = [\"OPENAI_API_KEY\"]", "no keys"),
+            ("environment = [\"=x\"]", "names of variables"),
+        ] {
+            do throws(ConfigurationError) {
+                _ = try Configuration.parse(Array("[runs]\n\(line)\n".utf8))
+                Issue.record("\(line) was read")
+            } catch { #expect(error.description.contains(said), "\(error)") }
+        }
+    }
+
     @Test(arguments: badOnes)
     func whatIsWrongIsNamedWithItsLine(_ bad: BadConfiguration) throws {
         let error = try #require(throws: ConfigurationError.self) { try parse(bad.text) }

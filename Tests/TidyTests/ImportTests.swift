@@ -22,7 +22,7 @@ struct ImportTests {
         "Sources/Gretl/Outbound/CurlHandles.swift": ["CCurl"],
         "Sources/Gretl/Outbound/TLSContext.swift": ["COpenSSL"],
         "Sources/Gretl/Outbound/TLSStream.swift": ["COpenSSL"],
-        "Sources/Gretl/Kubernetes/Access/YAMLText.swift": ["CYAML"],
+        "Sources/Gretl/Configuration/YAMLText.swift": ["CYAML"],
         "Sources/Gretl/Storage/ServiceStore.swift": ["FoundationEssentials"],
         "Sources/Gretl/Daemon/JSONBody.swift": ["FoundationEssentials"],
         "Sources/Gretl/CommandLine/DaemonClient.swift": ["FoundationEssentials"],

@@ -176,9 +176,9 @@ struct cepoll_job {
 };
 /// The same for a job (NULL: for no job): in a session of its own, killed when the calling thread
 /// ends, without core dumps, in the bounds of `job`.
-int cepoll_spawn_job(const char *path, const char *const *arguments,
-                     const char *const *environment, const int *descriptors, int count,
-                     uint64_t descriptor_limit, const struct cepoll_job *job, int *pidfd);
+int cepoll_spawn_job(const char *path, const char *const *arguments, const char *const *environment,
+                     const int *descriptors, int count, uint64_t descriptor_limit,
+                     const struct cepoll_job *job, int *pidfd);
 /// Reaps one ended child of ours: its pid, 0 when none has ended, -ECHILD when there is none.
 /// `*code` is its exit code, or -signal.
 int cepoll_reap(int *code);

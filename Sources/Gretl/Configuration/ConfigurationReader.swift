@@ -10,7 +10,7 @@ struct ConfigurationReader {
     /// More than these are counted, not listed.
     private static let maximumProblems = 50
     private(set) var problems: [ConfigurationError.Problem] = []
-    private var configuration = Configuration()
+    var configuration = Configuration()
     private var bindPlace: TOMLNode?
 
     /// All keys, as `table.key`; also the candidates for "did you mean".
@@ -20,8 +20,10 @@ struct ConfigurationReader {
         "limits.body_bytes", "limits.connections", "limits.head_timeout_ms",
         "limits.body_timeout_ms", "limits.idle_timeout_ms", "limits.services", "log.level",
         "tethers.ports", "tethers.wake_on_connect", "tethers.wake_timeout_ms",
+        "runs.sandbox", "runs.network", "runs.caches", "runs.secrets", "runs.environment",
+        "runs.blocked_commands", "runs.output_bytes", "runs.programs", "runs.memory_mib",
     ]
-    static let tables = ["auth", "cors", "limits", "log", "tethers"]
+    static let tables = ["auth", "cors", "limits", "log", "runs", "tethers"]
 
     /// The settings; of use only when `problems` stayed empty.
     mutating func read(_ entries: [TOMLEntry]) -> Configuration {
@@ -65,7 +67,7 @@ struct ConfigurationReader {
                 configuration.tethers.wakeTimeout = value
             }
         default:
-            if !readLimit(key, node) { unknown(key, entry) }
+            if !readLimit(key, node), !readRun(key, node) { unknown(key, entry) }
         }
     }
 
@@ -222,19 +224,19 @@ struct ConfigurationReader {
 
     // MARK: Types
 
-    private mutating func string(_ key: String, _ node: TOMLNode) -> String? {
+    mutating func string(_ key: String, _ node: TOMLNode) -> String? {
         if case .string(let text) = node.value { return text }
         expect("text in quotes", key, node)
         return nil
     }
 
-    private mutating func boolean(_ key: String, _ node: TOMLNode) -> Bool? {
+    mutating func boolean(_ key: String, _ node: TOMLNode) -> Bool? {
         if case .boolean(let value) = node.value { return value }
         expect("true or false", key, node)
         return nil
     }
 
-    private mutating func list(_ key: String, _ node: TOMLNode) -> [TOMLNode]? {
+    mutating func list(_ key: String, _ node: TOMLNode) -> [TOMLNode]? {
         if case .array(let items) = node.value {
             if items.count > 1_000 { add(node, "\(key) must have at most 1000 entries") }
             return Array(items.prefix(1_000))
@@ -243,7 +245,7 @@ struct ConfigurationReader {
         return nil
     }
 
-    private mutating func integer(
+    mutating func integer(
         _ key: String, _ node: TOMLNode, _ range: ClosedRange<Int>
     ) -> Int? {
         guard case .integer(let value) = node.value else {
@@ -281,7 +283,7 @@ struct ConfigurationReader {
             "unknown \(what) \"\(Self.printable(key))\"\(meant(key, candidates))")
     }
 
-    private mutating func add(_ node: TOMLNode, _ message: String) {
+    mutating func add(_ node: TOMLNode, _ message: String) {
         if problems.count == Self.maximumProblems {
             problems.append(.init(line: nil, column: nil, message: "and more"))
         }

@@ -1,5 +1,6 @@
-// The table [runs] of config.toml as far as it is about programs: their jail, their environment, and
-// what is kept of their output. Checked by ConfigurationReader; documented in docs/operations.md.
+// The table [runs] of config.toml as far as it is about programs: their jail, their environment,
+// and what is kept of their output. Checked by ConfigurationReader; documented in
+// docs/operations.md.
 
 /// How the programs of runs are confined.
 package struct RunSettings: Sendable, Equatable {
@@ -8,7 +9,8 @@ package struct RunSettings: Sendable, Equatable {
     /// Folders that programs may write to beside the run's own: absolute, or below the home folder
     /// (`~/`). Those that are not there are passed over.
     package var caches = RunSettings.commonCaches
-    /// What programs shall not see: absolute, or below the home folder.
+    /// What programs shall not see: absolute, or below the home folder. What config.toml lists is
+    /// added to the common ones.
     package var secrets = RunSettings.commonSecrets
     /// Further variables of programs: names are taken from the daemon's environment, `NAME=VALUE`
     /// as it stands.
@@ -24,18 +26,19 @@ package struct RunSettings: Sendable, Equatable {
 
     package init() {}
 
-    static let commonCaches = [
+    package static let commonCaches = [
         "~/.cache/go-build", "~/.cache/pip", "~/.cache/uv", "~/.cache/yarn", "~/.cargo/git",
         "~/.cargo/registry", "~/.npm", "~/go/pkg",
     ]
 
-    static let commonSecrets = [
+    package static let commonSecrets = [
         "~/.1password", "~/.age", "~/.anthropic", "~/.aws", "~/.azure", "~/.bash_history",
         "~/.boto", "~/.cargo/credentials", "~/.cargo/credentials.toml", "~/.claude",
         "~/.claude.json", "~/.codex", "~/.config/chromium", "~/.config/containers",
         "~/.config/doctl", "~/.config/gcloud", "~/.config/gh", "~/.config/git/credentials",
         "~/.config/google-chrome", "~/.config/hub", "~/.config/op", "~/.config/rclone",
-        "~/.config/sops", "~/.databrickscfg", "~/.dbus", "~/.docker", "~/.fly", "~/.gem/credentials",
+        "~/.config/sops", "~/.databrickscfg", "~/.dbus", "~/.docker", "~/.fly",
+        "~/.gem/credentials",
         "~/.gemini", "~/.git-credentials", "~/.gnupg", "~/.ICEauthority", "~/.kube",
         "~/.local/share/keyrings", "~/.minikube", "~/.mozilla", "~/.my.cnf", "~/.mysql_history",
         "~/.netrc", "~/.npmrc", "~/.oci", "~/.openai", "~/.password-store", "~/.pgpass",
@@ -45,7 +48,7 @@ package struct RunSettings: Sendable, Equatable {
         "/etc/sudoers", "/etc/sudoers.d",
     ]
 
-    static let commonVariables = [
+    package static let commonVariables = [
         "CARGO_HOME", "GOPATH", "GOROOT", "JAVA_HOME", "NVM_DIR", "PYENV_ROOT", "RUSTUP_HOME",
     ]
 

@@ -1,4 +1,4 @@
-// The words for bubblewrap that build one jail: what a program of a run sees of the machine. The
+// The words for bubblewrap that build a jail: what a program of a run sees of the machine. The
 // order is the security: the system read-only, fresh folders over what holds sockets, then what may
 // be written, and the masks last, over everything before them. Looks at the machine, so that masks
 // stand only over what exists; made anew for every program, on the storage thread.
@@ -28,7 +28,9 @@ struct JailGround: Sendable {
     /// No folder of a run is below these.
     private static let system = ["/boot", "/dev", "/etc", "/proc", "/run", "/sys", "/var/run"]
     /// Nor one of these, or above them.
-    private static let tops = ["/home", "/opt", "/root", "/srv", "/usr/lib", "/usr/bin", "/var/lib"]
+    private static let tops = [
+        "/home", "/opt", "/root", "/srv", "/usr/lib", "/usr/bin", "/var/lib",
+    ]
     /// Bytes of a fresh folder, which is memory.
     private static let freshBytes = 2 << 30
     private static let socketsMost = 16_384
@@ -54,7 +56,9 @@ struct JailGround: Sendable {
         words += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
         // For root it stays writable otherwise.
         words += ["--ro-bind", "/proc/sys", "/proc/sys"]
-        for path in freshFolders { words += ["--size", "\(JailGround.freshBytes)", "--tmpfs", path] }
+        for path in freshFolders {
+            words += ["--size", "\(JailGround.freshBytes)", "--tmpfs", path]
+        }
         var bound: [String] = []
         for path in homes where JailGround.isBelow(path, freshFolders) {
             words += ["--ro-bind", path, path]

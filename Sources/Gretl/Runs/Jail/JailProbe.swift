@@ -1,6 +1,6 @@
-// Where bubblewrap is, and whether it really works here: tried with the words of a true jail, since a
-// kernel, a container or a rule of the distribution can forbid what it needs. Asked before a run is
-// made; what was found out is kept for a while.
+// Where bubblewrap is, and whether it really works here: tried with the words of a true jail, since
+// a kernel, a container or a rule of the distribution can forbid what it needs. Asked before a run
+// is made; what was found out is kept for a while.
 
 import NetCore
 

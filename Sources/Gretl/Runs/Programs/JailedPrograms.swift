@@ -1,5 +1,5 @@
-// Runs the programs of runs: in the jail, or without one where the run says so, a bounded number at a
-// time, and never unconfined because confinement fails. Tools and goal checks come here, and the
+// Runs the programs of runs: in the jail, or without one where the run says so, a bounded number at
+// a time, and never unconfined because confinement fails. Tools and goal checks come here, and the
 // engine for what an earlier daemon left behind.
 
 package import NetCore

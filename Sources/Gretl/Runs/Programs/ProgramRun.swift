@@ -1,6 +1,6 @@
-// One program of a run at work: started as a job, its output drained into bounds, ended when it takes
-// too long or the run is cancelled. Nobody who holds its pipes keeps us waiting: what is read ends
-// shortly after the program itself. Made by JailedPrograms for each program.
+// One program of a run at work: started as a job, its output drained into bounds, ended when it
+// takes too long or the run is cancelled. Nobody who holds its pipes keeps us waiting: what is read
+// ends shortly after the program itself. Made by JailedPrograms for each program.
 
 import NetCore
 

@@ -1,6 +1,6 @@
-// What is to be ended when a program of a run is: bubblewrap, the first process of the jail, and what
-// runs in it; without a jail the program and what hangs below it. All are held by pidfds. Made on
-// the storage thread.
+// What is to be ended when a program of a run is: bubblewrap, the first process of the jail, and
+// what runs in it; without a jail the program and what hangs below it. All are held by pidfds. Made
+// on the storage thread.
 
 /// The processes of one program.
 struct ProgramTree: Sendable {

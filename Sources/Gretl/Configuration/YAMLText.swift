@@ -1,6 +1,7 @@
 // YAML (and JSON, which is a part of it) as JSON values: the only file that calls libyaml. Used for
-// kubeconfigs, which strangers may post: the input has a bound before the library sees it, a key
-// that stands twice is refused, and no complaint repeats what the text holds.
+// kubeconfigs, which strangers may post, and for .retrai.yml files: the input has a bound before
+// the library sees it, a key that stands twice is refused, and no complaint repeats what the text
+// holds.
 
 internal import CYAML
 
