@@ -46,6 +46,9 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
     /// Somebody else has the address.
     package var isAddressInUse: Bool { code == EADDRINUSE }
 
+    /// The kernel or the file system has no such call, or a sandbox around us hides it.
+    package var isUnsupported: Bool { code == ENOSYS || code == EINVAL || code == EOPNOTSUPP }
+
     /// The kernel refused it to this user.
     package static func isRefusalOfRights(_ code: Int32) -> Bool { code == EACCES || code == EPERM }
 

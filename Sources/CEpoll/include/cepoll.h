@@ -142,6 +142,16 @@ ssize_t cepoll_receive_message(int descriptor, void *bytes, size_t capacity, int
 ssize_t cepoll_send_message(int descriptor, const void *bytes, size_t length,
                             const int *descriptors, int count);
 
+// ---- files below a folder (beneath.c) ---------------------------------------------------------
+
+/// Opens `path`, close-on-exec, if every step of it stays below `folder`: -EXDEV for one that leads
+/// out, -ELOOP for a link of /proc, or for any link unless `follows_links`, -EAGAIN when another
+/// process renamed a folder just then, -ENOSYS before Linux 5.6.
+int cepoll_open_beneath(int folder, const char *path, int flags, uint32_t mode, int follows_links);
+/// Renames within two folders; -EEXIST when the new name is taken, -EINVAL where the file system
+/// cannot tell.
+int cepoll_rename_to_new(int from_folder, const char *from, int to_folder, const char *to);
+
 // ---- changes of files (watch.c) ---------------------------------------------------------------
 
 /// Most watches one read tells about.

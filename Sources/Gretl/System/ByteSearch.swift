@@ -33,14 +33,21 @@ package enum ByteSearch {
 
     /// Whether `needle`, which is not empty, is somewhere in `bytes`.
     package static func contains(_ needle: Span<UInt8>, in bytes: Span<UInt8>) -> Bool {
-        var at = 0
+        place(of: needle, in: bytes, from: 0) != nil
+    }
+
+    /// Where `needle`, which is not empty, is first in `bytes`, at `start` or after.
+    package static func place(
+        of needle: Span<UInt8>, in bytes: Span<UInt8>, from start: Int
+    ) -> Int? {
+        var at = start
         while bytes.count - at >= needle.count {
             let starts = at..<bytes.count - needle.count + 1
-            guard let found = first(needle[0], in: bytes, starts) else { return false }
-            if isEqual(needle, bytes, at: found) { return true }
+            guard let found = first(needle[0], in: bytes, starts) else { return nil }
+            if isEqual(needle, bytes, at: found) { return found }
             at = found + 1
         }
-        return false
+        return nil
     }
 
     /// The same, where an ASCII letter in `bytes` counts as its small one; `needle` has only those.
