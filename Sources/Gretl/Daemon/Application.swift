@@ -48,9 +48,7 @@ package final class Application: HTTPApplication {
         case .answer(let response):
             exchange.reply(response)
             return false
-        case .refuse(let error):
-            exchange.reply(error.response)
-            return false
+        case .refuse(let error): return refuse(exchange, error)
         }
         let outcome = exchange.match(router)
         switch outcome {
@@ -94,7 +92,8 @@ package final class Application: HTTPApplication {
     // MARK: Refusals
 
     private func refuse(_ exchange: Exchange, _ error: APIError) -> Bool {
-        exchange.reply(error.response)
+        let isOfRuns = exchange.pathBegins(with: "/api/")
+        exchange.reply(isOfRuns ? error.detailed : error.response)
         return false
     }
 

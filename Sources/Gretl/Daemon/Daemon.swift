@@ -26,6 +26,7 @@ package final class Daemon {
     private var recovery: Recovery?
     private var events: EventHub?
     private var kubernetes: KubernetesHalf?
+    private var runs: RunsHalf?
     var application: Application?
     var server: HTTPServer?
     /// The soft limit of open descriptors.
@@ -130,6 +131,7 @@ package final class Daemon {
         let events = try await openEvents(boot, facts, registry, statistics)
         supervisor.events = events
         let kubernetes = try await openKubernetes(database, events, registry, owners)
+        let runs = try await openRuns(database, kubernetes.https)
         let lastBoot = try? await facts.value(MetaStore.bootKey)
         let isNewBoot = lastBoot != nil && lastBoot != boot
         let recovery = Recovery(
@@ -141,10 +143,11 @@ package final class Daemon {
         guard !isStopping else { return }
         let groups = Groups(registry: registry, supervisor: supervisor, on: reactor)
         let routes = makeRoutes(
-            registry, supervisor, groups, statistics, events, kubernetes.routes)
+            registry, supervisor, groups, statistics, events, kubernetes.routes, runs.routes)
         try listen(routes, registry, supervisor, owners)
         supervisor.open()
         kubernetes.start()
+        runs.start()
         registry.resume(isNewBoot: isNewBoot) { service throws(APIError) in
             try await groups.start(service, timeout: .seconds(30))
         }
@@ -237,6 +240,23 @@ package final class Daemon {
         return half
     }
 
+    private func openRuns(
+        _ database: Database, _ https: HTTPSClient
+    ) async throws(StartFailure) -> RunsHalf {
+        let half: RunsHalf
+        do throws(SystemError) {
+            half = try RunsHalf(
+                on: reactor, background: background, database: database, children: children,
+                https: https, configuration: configuration, environment: Terminal.environment(),
+                daemonHome: home.path)
+        } catch { throw StartFailure(message: error.description) }
+        do throws(StorageError) { try await half.load() } catch {
+            throw StartFailure(message: "\(home.databasePath): \(error)")
+        }
+        runs = half
+        return half
+    }
+
     private func makeView() -> ServiceView {
         let home = home
         return ServiceView(logPath: { $0.logFile ?? home.logPath(service: $0.name) })
@@ -244,7 +264,8 @@ package final class Daemon {
 
     private func makeRoutes(
         _ registry: ServiceRegistry, _ supervisor: Supervisor, _ groups: Groups,
-        _ statistics: ProcessStatistics, _ events: EventHub, _ kubernetes: KubernetesRoutes
+        _ statistics: ProcessStatistics, _ events: EventHub, _ kubernetes: KubernetesRoutes,
+        _ runs: RunRoutes
     ) -> RouteTable {
         let conflicts = supervisor.conflicts ?? makeConflicts(registry, supervisor)
         let output = supervisor.output ?? ServiceOutput(background: background, on: reactor)
@@ -266,7 +287,7 @@ package final class Daemon {
             portClient: PortClientRoutes(
                 reactor: reactor, registry: registry, supervisor: supervisor, groups: groups,
                 holders: conflicts.holders, output: output, background: background),
-            kubernetes: kubernetes)
+            kubernetes: kubernetes, runs: runs)
     }
 
     private func makeConflicts(
@@ -313,6 +334,7 @@ package final class Daemon {
         guard !isFinished else { return }
         isFinished = true
         events?.close()
+        await runs?.close()
         await kubernetes?.close()
         await database?.close()
         try? home.removeAddress()

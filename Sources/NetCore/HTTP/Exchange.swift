@@ -134,6 +134,19 @@ package final class Exchange {
         withHead { Exchange.decoded($0, parameters[index]) }
     }
 
+    /// Whether the path begins with `prefix`, byte by byte as it was sent.
+    package func pathBegins(with prefix: StaticString) -> Bool {
+        let path = target.path
+        guard path.count >= prefix.utf8CodeUnitCount else { return false }
+        return withHead { bytes in
+            for index in 0..<prefix.utf8CodeUnitCount
+            where unsafe bytes[Int(path.start) + index] != prefix.utf8Start[index] {
+                return false
+            }
+            return true
+        }
+    }
+
     /// The first query item of that name, percent-decoded; nil when absent or not UTF-8.
     package func query(_ name: String) -> String? {
         guard target.hasQuery else { return nil }

@@ -62,7 +62,7 @@ struct AnswerParts: Sendable {
     mutating func set(arguments members: [String: JSONValue], of place: Int)
         throws(AttemptFailure)
     {
-        let written = ToolArguments.text(members)
+        let written = ArgumentsText.text(members)
         try grow(written.count)
         calls[place].text = written
     }
@@ -97,7 +97,7 @@ struct AnswerParts: Sendable {
             return ToolCall(
                 id: id, name: AnswerParts.usableName(call.name),
                 text: String(decoding: wasCut ? call.text : written, as: UTF8.self),
-                arguments: wasCut ? nil : ToolArguments.members(written))
+                arguments: wasCut ? nil : ArgumentsText.members(written))
         }
         return AssistantMessage(text: String(decoding: text, as: UTF8.self), calls: made)
     }

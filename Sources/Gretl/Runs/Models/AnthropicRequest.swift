@@ -93,7 +93,7 @@ enum AnthropicRequest {
             json.field("id", call.id)
             json.field("name", call.name)
             json.key("input")
-            json.raw(ToolArguments.object(of: call))
+            json.raw(ArgumentsText.object(of: call))
             json.endObject()
         }
     }

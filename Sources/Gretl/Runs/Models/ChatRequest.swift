@@ -91,7 +91,7 @@ enum ChatRequest {
             json.beginObject()
             json.field("name", call.name)
             json.key("arguments")
-            json.string(decoding: ToolArguments.object(of: call))
+            json.string(decoding: ArgumentsText.object(of: call))
             json.endObject()
             json.endObject()
         }

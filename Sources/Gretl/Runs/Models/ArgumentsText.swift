@@ -1,7 +1,7 @@
 // The arguments of tool calls between text and values, in both directions, for both wires.
 
 /// Arguments of a tool call.
-enum ToolArguments {
+enum ArgumentsText {
     /// The members of a JSON object; nil for anything else.
     static func members(_ text: [UInt8]) -> [String: JSONValue]? {
         StrictJSON.parse(text)?.asMembers
