@@ -37,7 +37,8 @@ import Testing
     }
 
     /// What is outside is as it was, and nothing of it was told.
-    private static func expectUntouched(_ stage: FileStage, _ outcome: ToolOutcome, _ what: String) {
+    private static func expectUntouched(_ stage: FileStage, _ outcome: ToolOutcome, _ what: String)
+    {
         let secret = FileStage.content(path: "\(stage.outside)/secret.txt")
         #expect(secret == "\(FileStage.secret)\n", "\(what)")
         let names = FileStage.names(in: stage.outside)
@@ -148,7 +149,9 @@ import Testing
         let outside = "\(stage.outside)/secret.txt"
         #expect(unsafe chmod(outside, 0o644) == 0)
         for call in Self.calls("hard") where call.tool != "file_rename" {
-            if !stage.exists("hard") { #expect(unsafe Glibc.link(outside, stage.path("hard")) == 0) }
+            if !stage.exists("hard") {
+                #expect(unsafe Glibc.link(outside, stage.path("hard")) == 0)
+            }
             _ = try await stage.run(call.tool, call.arguments)
             let secret = FileStage.content(path: outside)
             #expect(secret == "\(FileStage.secret)\n", "\(call.tool)")

@@ -37,7 +37,8 @@ final class FileStage: Sendable {
     }
 
     /// The same, cancelled as soon as it began.
-    func runCancelled(_ name: String, _ arguments: [String: JSONValue]) async throws -> ToolOutcome {
+    func runCancelled(_ name: String, _ arguments: [String: JSONValue]) async throws -> ToolOutcome
+    {
         let (thread, project) = (thread, project)
         return try await onReactor {
             let cancellation = Cancellation()

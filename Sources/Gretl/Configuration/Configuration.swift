@@ -65,9 +65,15 @@ package struct Configuration: Sendable, Equatable {
                 file: path, problems: [.init(line: nil, column: nil, message: error.message)])
         }
         var configuration = try parse(file.bytes, file: path)
-        if configuration.token != nil, file.othersMayRead {
-            configuration.warnings.append(
-                "\(path) holds auth.token and others can read it; fix with: chmod 600 \(path)")
+        if file.othersMayRead {
+            let held = [
+                configuration.token.map { _ in "auth.token" },
+                configuration.models.keys.isEmpty ? nil : "keys of runs.models",
+            ].compactMap { $0 }.joined(separator: " and ")
+            if !held.isEmpty {
+                configuration.warnings.append(
+                    "\(path) holds \(held) and others can read it; fix with: chmod 600 \(path)")
+            }
         }
         return configuration
     }

@@ -22,8 +22,11 @@ struct ConfigurationReader {
         "tethers.ports", "tethers.wake_on_connect", "tethers.wake_timeout_ms",
         "runs.sandbox", "runs.network", "runs.caches", "runs.secrets", "runs.environment",
         "runs.blocked_commands", "runs.output_bytes", "runs.programs", "runs.memory_mib",
+        "runs.at_once", "runs.model", "runs.resume_on_start", "runs.keep", "runs.keep_days",
     ]
     static let tables = ["auth", "cors", "limits", "log", "runs", "tethers"]
+    /// Those within others.
+    static let innerTables = ["runs.models"]
 
     /// The settings; of use only when `problems` stayed empty.
     mutating func read(_ entries: [TOMLEntry]) -> Configuration {
@@ -67,7 +70,9 @@ struct ConfigurationReader {
                 configuration.tethers.wakeTimeout = value
             }
         default:
-            if !readLimit(key, node), !readRun(key, node) { unknown(key, entry) }
+            if !readLimit(key, node), !readRun(key, node), !readAgent(key, node) {
+                unknown(key, entry)
+            }
         }
     }
 
@@ -268,16 +273,18 @@ struct ConfigurationReader {
 
     // MARK: Problems
 
-    private mutating func expect(_ what: String, _ key: String, _ node: TOMLNode) {
+    mutating func expect(_ what: String, _ key: String, _ node: TOMLNode) {
         add(node, "\(key) must be \(what), not \(node.value.kindName)")
     }
 
-    private mutating func unknown(_ key: String, _ entry: TOMLEntry) {
+    mutating func unknown(
+        _ key: String, _ entry: TOMLEntry, among keys: [String] = ConfigurationReader.keys
+    ) {
         // Looking for near misses is the costly part.
         guard problems.count <= Self.maximumProblems else { return }
         let isTable = if case .table = entry.node.value { true } else { false }
         let what = isTable ? "table" : "key"
-        let candidates = isTable ? Self.tables : Self.keys
+        let candidates = isTable ? Self.tables + Self.innerTables : keys
         add(
             TOMLNode(value: entry.node.value, line: entry.line, column: entry.column),
             "unknown \(what) \"\(Self.printable(key))\"\(meant(key, candidates))")

@@ -221,16 +221,8 @@ package final class Gate {
 
     /// The router compares the bytes as they came: what is spelled otherwise has no route.
     private static func isClusterPath(_ exchange: Exchange) -> Bool {
-        let path = exchange.target.path
-        return exchange.withHead { bytes in
-            let start = path.lower
-            let end = min(path.end, bytes.count)
-            guard end - start >= 4, bytes[start] == UInt8(ascii: "/"),
-                bytes[start + 1] == UInt8(ascii: "k"), bytes[start + 2] == UInt8(ascii: "8"),
-                bytes[start + 3] == UInt8(ascii: "s")
-            else { return false }
-            return end - start == 4 || bytes[start + 4] == UInt8(ascii: "/")
-        }
+        exchange.pathBegins(with: "/k8s/")
+            || exchange.target.path.count == 4 && exchange.pathBegins(with: "/k8s")
     }
 
     private static let foreignUser = APIError(

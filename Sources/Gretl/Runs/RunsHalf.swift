@@ -62,7 +62,8 @@ package final class RunsHalf {
     }
 
     var routes: RunRoutes {
-        RunRoutes(runs: runs, tools: ToolTable.all, goals: ProjectGoals.table, background: background)
+        RunRoutes(
+            runs: runs, tools: ToolTable.all, goals: ProjectGoals.table, background: background)
     }
 
     /// Before the database is closed.

@@ -59,7 +59,9 @@ struct AnswerParts: Sendable {
     }
 
     /// All arguments at once.
-    mutating func set(arguments members: [String: JSONValue], of place: Int)
+    mutating func set(
+        arguments members: [String: JSONValue], of place: Int
+    )
         throws(AttemptFailure)
     {
         let written = ArgumentsText.text(members)
@@ -91,7 +93,8 @@ struct AnswerParts: Sendable {
             var id = call.id
             while !AnswerParts.isUsable(id) || taken.contains(id) { id = makeID() }
             taken.insert(id)
-            let written = call.text.allSatisfy { $0 == 0x20 || $0 == 0x0A } ? [0x7B, 0x7D] : call.text
+            let written =
+                call.text.allSatisfy { $0 == 0x20 || $0 == 0x0A } ? [0x7B, 0x7D] : call.text
             let isLast = place == calls.count - 1
             let wasCut = isCut && isLast && (endsInCall || !call.isWhole)
             return ToolCall(

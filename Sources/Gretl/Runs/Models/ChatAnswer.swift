@@ -98,13 +98,16 @@ struct ChatAnswer: Sendable {
 
     /// Which call a piece belongs to. Only the first has id and name, in theory: some servers
     /// repeat them, give every call the index 0, or no index at all.
-    private mutating func place(of index: Int?, id: String, name: String)
+    private mutating func place(
+        of index: Int?, id: String, name: String
+    )
         throws(AttemptFailure) -> Int
     {
         let last = parts.calls.isEmpty ? nil : parts.calls.count - 1
         let known = index.map { places[$0] } ?? (name.isEmpty || last == nil ? last : nil)
         if let known {
-            let isOther = !id.isEmpty && !parts.calls[known].id.isEmpty && id != parts.calls[known].id
+            let isOther =
+                !id.isEmpty && !parts.calls[known].id.isEmpty && id != parts.calls[known].id
             if !isOther || name.isEmpty {
                 try parts.name(known, id: id, name: name)
                 return known

@@ -23,7 +23,8 @@ package enum Conversation {
             let said: String?
             switch message {
             case .user(let text):
-                said = text.isBlank
+                said =
+                    text.isBlank
                     ? "is empty" : open.isEmpty ? nil : "leaves \(open.count) tool calls unanswered"
             case .assistant(let answer):
                 said = problem(answer, behind: messages[index - 1], &used)

@@ -60,7 +60,8 @@ package struct ModelPrices: Sendable, Equatable {
         let name = model.split(separator: "/").last.map(String.init) ?? model
         let mine = own.keys.filter { name.hasPrefix($0) || model.hasPrefix($0) }
             .max { ($0.utf8.count, $0) < ($1.utf8.count, $1) }
-        let theirs = isOwnServer
+        let theirs =
+            isOwnServer
             ? nil
             : ModelPrices.known.keys.filter { ModelPrices.names(name, $0) }
                 .max { $0.utf8.count < $1.utf8.count }

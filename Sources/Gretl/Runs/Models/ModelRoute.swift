@@ -58,7 +58,7 @@ struct ModelRoute: Equatable {
             throw APIError(
                 .missingAPIKey, "the model '\(name)' needs an API key, and the daemon has none",
                 hint: "set \(variable) in the daemon's environment and restart it, or set "
-                    + "runs.models.\(provider.rawValue)_key in config.toml")
+                    + "runs.models.\(provider.settingName)_key in config.toml")
         }
         self.provider = provider
         self.model = model

@@ -41,6 +41,15 @@ package enum ModelProvider: String, Sendable, CaseIterable {
         }
     }
 
+    /// What its keys in config.toml begin with.
+    var settingName: String {
+        switch self {
+        case .vllm: "vllm"
+        case .other: "default"
+        default: rawValue
+        }
+    }
+
     /// The variable that holds the key.
     var keyVariable: String? {
         self == .other ? nil : "\(rawValue.uppercased())_API_KEY"
