@@ -107,7 +107,9 @@ extension ConfigurationReader {
                 prices[entry.key] = number("\(place).\(entry.key)", entry.node, 0...1_000_000)
             }
             guard let input = prices["input"], let output = prices["output"] else {
-                add(model.node, "\(place) must have input and output, in dollars per million tokens")
+                add(
+                    model.node,
+                    "\(place) must have input and output, in dollars per million tokens")
                 continue
             }
             configuration.models.prices.own[model.key] = ModelPrice(
