@@ -66,7 +66,9 @@ struct CommandPart: Sendable {
 }
 
 enum CommandTour {
-    static let parts = questions + streams + surroundings + changes + project + clusters + daemon
+    static let parts =
+        questions + streams + surroundings + changes + project + clusters + runs
+        + daemon
 
     /// They run another program, or are one, and have no body of the API's.
     static let withoutJSON: Set<String> = ["serve", "exec", "attach", "completion", "man"]

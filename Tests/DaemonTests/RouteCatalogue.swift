@@ -65,6 +65,9 @@ enum RouteCatalogue {
                     "{\"port\":\(port),\"name\":\"intruder\",\"cmd\":\"exec sleep 300\"}"
             case .registerCluster: request.body = #"{"name":"intruder","in_cluster":true}"#
             case .createTether: request.body = #"{"container_port":80}"#
+            case .startRun: request.body = #"{"goal":"pytest","cwd":"/tmp"}"#
+            case .resumeRun: request.body = #"{"decision":"approve"}"#
+            case .configureRun: request.body = #"{"max_iterations":3}"#
             case .attachService: request.fields = ["Connection: Upgrade", "Upgrade: tcp"]
             case .resizeService: request.target += "?rows=11&cols=22"
             case .startService, .restartService, .startGroup: request.target += "?timeout=0"

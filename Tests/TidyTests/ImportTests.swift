@@ -24,6 +24,7 @@ struct ImportTests {
         "Sources/Gretl/Outbound/TLSStream.swift": ["COpenSSL"],
         "Sources/Gretl/Configuration/YAMLText.swift": ["CYAML"],
         "Sources/Gretl/Storage/ServiceStore.swift": ["FoundationEssentials"],
+        "Sources/Gretl/Storage/RunStore.swift": ["FoundationEssentials"],
         "Sources/Gretl/Daemon/JSONBody.swift": ["FoundationEssentials"],
         "Sources/Gretl/CommandLine/DaemonClient.swift": ["FoundationEssentials"],
     ]

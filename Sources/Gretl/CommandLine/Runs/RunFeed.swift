@@ -2,7 +2,6 @@
 // seen, each time until there is one. So nothing is lost over restarts of the daemon or a network
 // that breaks, and nothing is shown twice.
 
-internal import FoundationEssentials
 internal import NetCore
 
 /// One event as a command reads it.

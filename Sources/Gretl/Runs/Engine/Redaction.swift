@@ -1,6 +1,7 @@
 // Takes known secrets out of text that comes from models, servers and programs, before it is kept,
 // told or sent anywhere: the keys the daemon itself holds. A program in the jail does not get them,
-// but without one it can find them; and some servers repeat the beginning of a key they do not know.
+// but without one it can find them; and some servers repeat the beginning of a key they do not
+// know.
 
 import NetCore
 

@@ -1,5 +1,5 @@
-// A WebSocket that watches a run: the wire between RunFeeds and WebSocketConnection. What the client
-// says is checked by the connection and then ignored.
+// A WebSocket that watches a run: the wire between RunFeeds and WebSocketConnection. What the
+// client says is checked by the connection and then ignored.
 
 import NetCore
 
