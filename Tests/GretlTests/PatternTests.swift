@@ -76,7 +76,7 @@ import Testing
     @Test func aPatternMadeToNeedManyStatesIsGivenUp() throws {
         // Each of the last 12 characters may be the one: 4,096 sets of states.
         var matcher = try LineMatcher(
-            regularExpression: "(.*a.{300}b|(a|b)*a.{12}c)", ignoresCase: false)
+            regularExpression: "(.*a.{100}b|(a|b)*a.{12}c)", ignoresCase: false)
         var random = SeededGenerator(seed: 3)
         var text: [UInt8] = []
         for _ in 0..<400_000 { text.append(random.oneIn(2) ? 0x61 : 0x64) }
@@ -112,14 +112,16 @@ import Testing
             switch random.number(in: 0...(depth > 3 ? 3 : 8)) {
             case 0, 1: return random.pick(["a", "b", "ab"])
             case 2: return random.pick([".", "[ab]", "[^a]", "[b-d]"])
-            case 3: return random.pick(["^", "$", "a", "c"])
+            case 3: return random.pick(["c", "a"])
             case 4: return "(\(pattern(depth + 1)))" + random.pick(["*", "+", "?", "{2}", "{0,2}"])
             case 5: return "(\(pattern(depth + 1))|\(pattern(depth + 1)))"
             default: return pattern(depth + 1) + pattern(depth + 1)
             }
         }
         for round in 0..<1_500 {
-            let text = pattern(0)
+            // Anchors at the ends alone: between others, and repeated, the C library has its own mind.
+            let text =
+                random.pick(["", "", "^"]) + "(\(pattern(0)))" + random.pick(["", "", "$"])
             var compiled = unsafe regex_t()
             guard unsafe regcomp(&compiled, text, REG_EXTENDED | REG_NOSUB) == 0 else { continue }
             defer { unsafe regfree(&compiled) }
