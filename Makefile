@@ -6,6 +6,8 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 # A test that hangs must not hold whoever runs them all: three times what a busy machine needs.
 TEST_SECONDS ?= 1200
+# All tests at once starve each other on a small machine until everything is late.
+TESTS_AT_ONCE ?= 8
 ADDRESS = 127.0.0.1:11611
 
 RELEASE = -c release --static-swift-stdlib --product gr
@@ -79,7 +81,8 @@ clean:
 # ---- tests ------------------------------------------------------------------------------------
 
 test: for-tests lint debug
-	timeout --verbose $(TEST_SECONDS) swift test --quiet --scratch-path $(BUILD)
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(TESTS_AT_ONCE) \
+		timeout --verbose $(TEST_SECONDS) swift test --quiet --scratch-path $(BUILD)
 	@if [ -x perf/fuzz/run ]; then perf/fuzz/run 5; fi
 	@if [ -x perf/gate ]; then perf/gate; fi
 
@@ -100,7 +103,8 @@ test-address: SANITIZE = --sanitize=address
 # The leak checker reports what the test runner itself keeps.
 test-thread test-address: for-tests
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) SANITIZE=$(SANITIZE) debug
-	ASAN_OPTIONS=detect_leaks=0 swift test --quiet --scratch-path $(BUILD) $(SANITIZE)
+	ASAN_OPTIONS=detect_leaks=0 SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(TESTS_AT_ONCE) \
+		swift test --quiet --scratch-path $(BUILD) $(SANITIZE)
 
 fuzz: for-build
 	perf/fuzz/run $(FUZZ_SECONDS)

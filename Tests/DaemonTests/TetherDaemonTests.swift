@@ -129,6 +129,7 @@ import Testing
 
     @Test func `What a pod refuses is a connection that fails, with the reason`() throws {
         let world = try World()
+        let before = try world.facts["failed_connections"].integer ?? 0
         try world.cluster.tell("port?pod=8080&to=1")
         #expect(try world.get().exit != 0)
         #expect(
@@ -138,7 +139,8 @@ import Testing
         try world.cluster.tell("port?pod=8080&to=\(world.backend.port)")
         #expect(try world.get().output == "hello\n")
         let facts = try world.facts
-        #expect(facts["failed_connections"].integer == 1, "\(facts)")
+        // Another test's client may have knocked as well, where its daemon had this port before.
+        #expect(facts["failed_connections"].integer ?? 0 > before, "\(facts)")
     }
 
     @Test func `A tether is there again after a kill, and its port comes back`()

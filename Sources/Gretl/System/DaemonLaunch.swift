@@ -36,7 +36,7 @@ package struct DaemonLaunch: Sendable {
     private static let lookAgain: Int32 = 10
 
     /// `home` need not exist; `words` go to `gr serve`; of `environment` the daemon gets what it
-    /// would pass on to services, and its own switches.
+    /// would pass on to services, its own switches, and where models are and their keys.
     package init(home: String, words: [String], environment: [String: String]) {
         self.home = home
         self.words = words
@@ -111,7 +111,10 @@ package struct DaemonLaunch: Sendable {
         defer { close(null) }
         let program = ProcessFacts.executable()
         var given = InheritedEnvironment.filter(environment)
-        for (name, value) in environment where Self.isSwitch(name) { given[name] = value }
+        for (name, value) in environment
+        where Self.isSwitch(name) || ModelSettings.variables.contains(name) {
+            given[name] = value
+        }
         do throws(SystemError) {
             return try DetachedProgram.start(
                 program, arguments: ["gr", "serve", "--detached", "--home", path] + words,

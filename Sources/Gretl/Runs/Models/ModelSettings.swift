@@ -68,6 +68,10 @@ package struct ModelSettings: Sendable, Equatable {
 
     package init() {}
 
+    /// The variables that `completed(by:)` reads.
+    static let variables = Set(
+        ModelProvider.allCases.flatMap { $0.baseVariables + [$0.keyVariable].compactMap(\.self) })
+
     /// These with what `environment` adds; the file comes first.
     package func completed(by environment: [String: String]) -> ModelSettings {
         var settings = self
