@@ -135,7 +135,8 @@ import Testing
         #expect(try stage.gr(["add", "web", "--port", "3000"]).exit == 0)
         let killed = try #require(stage.pid)
         stage.end()
-        #expect(try stage.gr(["url", "web"]).output == "http://localhost:3000\n")
+        let run = try stage.gr(["url", "web"])
+        #expect(run.output == "http://localhost:3000\n", "\(run.errors)\(stage.log)")
         #expect(stage.pid != nil && stage.pid != killed)
     }
 

@@ -32,7 +32,10 @@ struct WireAnswer {
 
     /// Every code of the API's error table by status.
     static let codes: [Int: Set<String>] = [
-        400: ["invalid_spec", "invalid_kubeconfig"],
+        400: [
+            "invalid_spec", "invalid_kubeconfig", "unknown_goal", "unknown_model",
+            "missing_api_key", "invalid_cwd", "invalid_decision",
+        ],
         401: ["unauthorized"],
         403: [
             "forbidden_host", "forbidden_origin", "forbidden_user", "foreign_process",
@@ -40,10 +43,10 @@ struct WireAnswer {
         ],
         404: [
             "unknown_service", "unknown_group", "not_found", "unknown_cluster",
-            "unknown_workload",
+            "unknown_workload", "unknown_run",
         ],
         405: ["method_not_allowed"], 408: ["request_timeout"],
-        409: ["port_in_use", "already_running", "name_taken", "not_running"],
+        409: ["port_in_use", "already_running", "name_taken", "not_running", "not_waiting"],
         413: ["body_too_large"], 414: ["uri_too_long"], 415: ["unsupported_media_type"],
         417: ["expectation_failed"], 431: ["headers_too_large"],
         500: ["internal"], 501: ["not_implemented"],

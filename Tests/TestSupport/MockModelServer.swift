@@ -69,7 +69,9 @@ package final class MockModelServer: Sendable {
     // MARK: Script and record
 
     /// Queues behaviours, each a JSON object as llmock's documentation has them.
-    package func script(_ behaviors: String...) throws {
+    package func script(_ behaviors: String...) throws { try script(behaviors) }
+
+    package func script(_ behaviors: [String]) throws {
         let answer = try call(
             "POST", "/_llmock/scenario", "{\"behaviors\":[\(behaviors.joined(separator: ","))]}")
         guard answer["queued"] != nil else { throw Failed(description: "\(answer)") }

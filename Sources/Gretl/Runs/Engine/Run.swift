@@ -111,18 +111,22 @@ package final class Run {
             id: id, record: machine.state.record, firstPiece: pieceCount, pieces: step.pieces,
             events: events)
         guard await commit(change) else {
-            decision?.resume(returning: false)
-            decision = nil
+            settle(false)
             return nil
         }
         pieceCount += step.pieces.count
         record = change.record
         // PATCH came while the step was being written.
         if let options = changedOptions { record.options.take(options) }
-        decision?.resume(returning: true)
-        decision = nil
+        if case .decided = input { settle(true) } else if stop != nil { settle(false) }
         committed?(self, events)
         return step
+    }
+
+    /// Tells who decided whether that is stored.
+    private func settle(_ isStored: Bool) {
+        decision?.resume(returning: isStored)
+        decision = nil
     }
 
     private func number(_ notices: [RunNotice]) -> [RunEvent] {
@@ -372,6 +376,7 @@ package final class Run {
         cancellation.cancel()
         waiting?.resume(returning: nil)
         waiting = nil
+        settle(false)
     }
 }
 

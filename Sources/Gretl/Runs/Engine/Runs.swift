@@ -41,6 +41,8 @@ package final class Runs {
     private var entries: [String: Entry] = [:]
     private var working: Set<String> = []
     private var queue: [String] = []
+    /// What an earlier daemon left unfinished.
+    private var left: [String] = []
     /// Folders of requests that are being looked at.
     private var reserved: [String] = []
     private var isClosing = false
@@ -61,24 +63,25 @@ package final class Runs {
         for row in try await parts.store.all() {
             order.append(row.id)
             entries[row.id] = Entry(id: row.id, kept: row.record, run: nil)
+            guard !row.record.status.isFinal else { continue }
+            let pieces = try await parts.store.pieces(of: row.id)
+            adopt(Run(row.id, row.record, pieces: pieces, parts))
+            left.append(row.id)
         }
     }
 
     /// Takes up what an earlier daemon left: those that wait go on waiting.
     package func start() async {
-        await prune()
-        for id in order {
-            guard let entry = entries[id], !entry.kept.status.isFinal else { continue }
-            let pieces = (try? await parts.store.pieces(of: id)) ?? []
-            let run = Run(id, entry.kept, pieces: pieces, parts)
-            adopt(run)
-            if entry.kept.phase == .queued {
+        for id in left {
+            guard let run = entries[id]?.run else { continue }
+            if run.record.phase == .queued {
                 queue.append(id)
             } else {
                 begin(run, with: .recovered)
             }
         }
         startNext()
+        await prune()
     }
 
     /// Ends what is under way without ending the runs.
