@@ -138,8 +138,7 @@ import Testing
         try expect(stage, run, is: "timeout")
     }
 
-    @Test func `A project without an end is ended with the run's time, and nothing stays`() throws
-    {
+    @Test func `A project without an end is ended with the run's time, and nothing stays`() throws {
         let endless = "import time\n\n\ndef test_it():\n    while True:\n        time.sleep(0.1)\n"
         let stage = try RunStage(["test_endless.py": endless])
         try stage.model.script(RunStage.reply("Let us see."))
