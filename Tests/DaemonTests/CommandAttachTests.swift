@@ -23,8 +23,11 @@ struct CommandAttachTests {
     @Test("who attaches sees and types, detaches, and has the terminal as it was")
     func detaches() throws {
         let fixture = try fixture()
+        // A terminal nobody has changed; that of the command may be changed before we look.
+        let fresh = try fixture.daemon.gr(["version"], on: .terminal(rows: 30, columns: 90))
+        #expect(fresh.end() == 0)
+        let before = fresh.terminalModes
         let run = try attach(fixture)
-        let before = run.terminalModes
         #expect(run.sees("gr: attached to repl; ctrl-] detaches\r\n") && run.sees("hello\r\n"))
         #expect(run.wait { $0.terminalModes != before })
         run.type("one\r")
@@ -69,8 +72,11 @@ struct CommandAttachTests {
     @Test("a signal ends it with the terminal as it was, the end of the program ends it with 0")
     func ends() throws {
         let fixture = try fixture()
+        // A terminal nobody has changed; that of the command may be changed before we look.
+        let fresh = try fixture.daemon.gr(["version"], on: .terminal(rows: 30, columns: 90))
+        #expect(fresh.end() == 0)
+        let before = fresh.terminalModes
         let run = try attach(fixture)
-        let before = run.terminalModes
         #expect(run.sees("hello\r\n") && run.wait { $0.terminalModes != before })
         run.signal(SIGTERM)
         #expect(run.wait { $0.terminalModes == before })

@@ -24,6 +24,11 @@ package final class MockModelServer: Sendable {
         return folder + "/bin/llmock"
     }
 
+    /// A Python that has `websockets`, a client of others for our sockets.
+    package static func python() throws -> String {
+        try program.get().replacing("/bin/llmock", with: "/bin/python")
+    }
+
     package init() throws {
         let program = try Self.program.get()
         let null = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
@@ -85,8 +90,18 @@ package final class MockModelServer: Sendable {
         try call("GET", "/_llmock/requests", nil)["requests"]?.elements ?? []
     }
 
-    /// What llmock holds against its client; empty when nothing.
+    /// What llmock holds against its client; empty when nothing. A request is in its record only a
+    /// moment after its answer has been read: until then the one before it seems to be the last.
     package func findings() throws -> [String] {
+        let deadline = cepoll_monotonic() + 5_000_000_000
+        while true {
+            let found = try findingsOfNow()
+            if found.isEmpty || cepoll_monotonic() > deadline { return found }
+            usleep(100_000)
+        }
+    }
+
+    private func findingsOfNow() throws -> [String] {
         let verdict = try call("GET", "/_llmock/verdict", nil)
         return (verdict["findings"]?.elements ?? []).map { finding in
             let title = finding["title"]?.text ?? ""

@@ -47,6 +47,7 @@ struct RunPrinter {
             context.print("  \(style.paint(oneLine(frame.text("message")), ink))")
         case "error":
             context.print(style.paint("error: \(oneLine(frame.text("message")))", .bad))
+            if let hint = frame.text("hint") { context.print("hint: \(oneLine(hint))") }
         case "run_end": showEnd(frame)
         default: return
         }

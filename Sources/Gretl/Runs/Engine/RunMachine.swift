@@ -66,7 +66,7 @@ package struct RunMachine {
         case (.queued, .begin(let system, let task)): return begin(system, task)
         case (.planning, .answered(let answer)): return answered(answer)
         case (.planning, .unanswered(let failure)):
-            return broken(code: failure.code, failure.message)
+            return broken(code: failure.code, failure.message, hint: failure.hint)
         case (.acting, .ran(let outcomes)): return ran(outcomes)
         case (.evaluating, .checked(let verdict, let milliseconds)):
             return checked(verdict, isCached: false, milliseconds)
@@ -284,14 +284,17 @@ package struct RunMachine {
 
     private mutating func outOfTime(_ outcomes: [TimedOutcome]) -> RunStep {
         let seconds = state.record.options.maxSeconds ?? 0
-        let text = "The time of \(seconds) s is used up. \(state.record.reason ?? "")"
+        let reason = state.record.reason.map { " \($0)" } ?? ""
+        let text = "The time of \(seconds) s is used up.\(reason)"
         return end(.failed, .maxSeconds, text, interrupted(outcomes))
     }
 
-    private mutating func broken(code: String, _ message: String) -> RunStep {
+    private mutating func broken(
+        code: String, _ message: String, hint: String? = nil
+    ) -> RunStep {
         var step = RunStep(.end)
         state.record.error = RunNotice.cut(message, RunLimits.reasonMost).text
-        step.notices.append(.error(message, code: code, state.record.iteration))
+        step.notices.append(.error(message, code: code, hint: hint, state.record.iteration))
         return end(.failed, .error, message, step)
     }
 

@@ -127,12 +127,15 @@ extension RunNotice {
         }
     }
 
-    static func error(_ message: String, code: String, _ iteration: Int) -> RunNotice {
+    static func error(
+        _ message: String, code: String, hint: String? = nil, _ iteration: Int
+    ) -> RunNotice {
         RunNotice(.error, iteration) { json in
             let text = cut(message, RunLimits.textMost).text
             json.field("error", text)
             json.field("message", text)
             json.field("code", code)
+            json.field("hint", hint)
             json.nullField("traceback")
         }
     }

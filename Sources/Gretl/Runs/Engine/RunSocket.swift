@@ -18,7 +18,8 @@ final class RunSocket: RunListener, WebSocketHandler {
         wantsProgress: Bool
     ) {
         do throws(APIError) { _ = try runs.get(run) } catch {
-            let notice = RunNotice.error(error.message, code: error.code.rawValue, 0)
+            let notice = RunNotice.error(
+                error.message, code: error.code.rawValue, hint: error.hint, 0)
             socket.send(
                 WebSocketFrames.text(
                     notice.render(run: ClusterFailure.clean(run, most: 64), error: error.message)))
