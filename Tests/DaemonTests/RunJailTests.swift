@@ -6,7 +6,8 @@ import TestSupport
 import Testing
 
 @Suite struct RunJailTests {
-    /// The ways out, each of which says a word when it works; what is written is looked for outside.
+    /// The ways out, each of which says a word when it works; what is written is looked for
+    /// outside.
     private static func attack(_ stage: RunStage) -> String {
         let (home, user) = (stage.daemon.home, stage.folder.path)
         return """

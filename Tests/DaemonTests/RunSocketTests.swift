@@ -1,5 +1,5 @@
-// The stream of a run as PyPI's `websockets` sees it, a client that is not ours: one subscriber from
-// the start, one that comes late, one that goes and comes back with `since`.
+// The stream of a run as PyPI's `websockets` sees it, a client that is not ours: one subscriber
+// from the start, one that comes late, one that goes and comes back with `since`.
 
 import Glibc
 import TestSupport
