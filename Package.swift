@@ -75,6 +75,9 @@ let package = Package(
         .executableTarget(
             name: "fake-cluster", dependencies: ["Gretl", "HTTPParser", "NetCore", "TestSupport"],
             path: "Tests/FakeCluster", swiftSettings: strict),
+        .executableTarget(
+            name: "websocket-echo", dependencies: ["NetCore"], path: "Tests/WebSocketEcho",
+            swiftSettings: strict),
         .testTarget(
             name: "HTTPParserTests", dependencies: ["HTTPParser", "TestSupport"],
             path: "Tests/HTTPParserTests", swiftSettings: strict),
