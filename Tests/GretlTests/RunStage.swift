@@ -120,7 +120,7 @@ final class CollectedFrames: RunListener {
     private(set) var ending: UInt16?
     var hasRoom = true
 
-    func send(_ frame: ByteChunk) {
+    func append(_ frame: ByteChunk) {
         frames.append(
             frame.withSpan { span in
                 // Behind the header of a frame.
@@ -129,6 +129,7 @@ final class CollectedFrames: RunListener {
             })
     }
 
+    func flush() {}
     func finish(code: UInt16, reason: String) { ending = code }
 }
 

@@ -13,7 +13,7 @@ struct EventRound {
     var left = 0
     private var at = 0
     /// Each at most once, so that it has an end.
-    var again = Queue()
+    var again = VisitQueue<EventSubscriber>()
 
     /// The next slot of the round.
     mutating func next(of count: Int) -> Int {
@@ -26,32 +26,6 @@ struct EventRound {
         guard let subscriber = again.take() else { return nil }
         subscriber.isQueued = false
         return subscriber
-    }
-
-    /// First in, first out, without moving what waits.
-    struct Queue {
-        private var waiting: [EventSubscriber?] = []
-        private var first = 0
-
-        var count: Int { waiting.count - first }
-        var isEmpty: Bool { count == 0 }
-
-        mutating func append(_ subscriber: EventSubscriber) { waiting.append(subscriber) }
-
-        mutating func take() -> EventSubscriber? {
-            guard first < waiting.count else { return nil }
-            let taken = waiting[first]
-            waiting[first] = nil
-            first += 1
-            if first == waiting.count {
-                waiting.removeAll(keepingCapacity: waiting.capacity <= 1_024)
-                first = 0
-            } else if first >= 4_096, first * 2 >= waiting.count {
-                waiting.removeFirst(first)
-                first = 0
-            }
-            return taken
-        }
     }
 }
 

@@ -1,67 +1,20 @@
 // Who watches runs. Every watcher first gets what is stored, page by page as fast as it reads, and
 // then what happens, in the very turn in which it has caught up: no gap and no event twice. One
 // that reads too slowly goes back to the pages, so that nothing is queued for it without bound and
-// nothing is lost; one that reads nothing at all is ended by its socket.
+// nothing is lost; one that reads nothing at all is ended by its socket. What happens goes out in
+// rounds, a bounded number of watchers in a turn, so that a thousand of them delay nobody else.
 
 package import NetCore
-
-/// The far end of a watcher, as its socket shows it.
-@ReactorActor
-package protocol RunListener: AnyObject {
-    /// Whether it takes more at once; when not, `RunWatcher.drained` is called once it does.
-    var hasRoom: Bool { get }
-    /// Sends a whole event, rendered as a frame.
-    func send(_ frame: ByteChunk)
-    /// Ends the stream when everything is sent.
-    func finish(code: UInt16, reason: String)
-}
-
-/// One who watches one run.
-@ReactorActor
-package final class RunWatcher {
-    fileprivate let run: String
-    fileprivate let listener: any RunListener
-    /// The number of the last event it was sent.
-    fileprivate var sent: Int64
-    /// It has everything that is stored, and gets what comes.
-    fileprivate var isLive = false
-    fileprivate var isReading = false
-    fileprivate let wantsProgress: Bool
-    fileprivate weak var feeds: RunFeeds?
-    package private(set) var isOver = false
-
-    fileprivate init(
-        _ run: String, _ listener: any RunListener, after seq: Int64, wantsProgress: Bool,
-        _ feeds: RunFeeds
-    ) {
-        self.run = run
-        self.listener = listener
-        sent = seq
-        self.wantsProgress = wantsProgress
-        self.feeds = feeds
-    }
-
-    /// The socket takes more again.
-    package func drained() { feeds?.read(self) }
-
-    /// The socket is gone.
-    package func closed() {
-        isOver = true
-        feeds?.remove(self)
-    }
-
-    fileprivate func finish(code: UInt16, reason: String) {
-        guard !isOver else { return }
-        isOver = true
-        listener.finish(code: code, reason: reason)
-    }
-}
 
 /// All watchers.
 @ReactorActor
 package final class RunFeeds {
     private let store: RunStore
-    private var watchers: [String: [RunWatcher]] = [:]
+    private let reactor: Reactor
+    private var feeds: [String: RunFrames] = [:]
+    /// Live watchers who may lack something.
+    private var due = VisitQueue<RunWatcher>()
+    private var isScheduled = false
     package private(set) var count = 0
     private var isClosing = false
     /// The record of a run as it is committed; nil when there is none.
@@ -70,8 +23,15 @@ package final class RunFeeds {
     /// Watchers of all runs together.
     package static let watchersMost = 4_096
     private static let eventsOfPage = 128
+    /// Watchers served in one turn; a write costs a few microseconds.
+    private static let visitsPerTurn = 64
+    /// Those that are served however late in a turn.
+    private static let leastVisitsPerTurn = 4
 
-    package init(_ store: RunStore) { self.store = store }
+    package init(_ store: RunStore, on reactor: Reactor) {
+        self.store = store
+        self.reactor = reactor
+    }
 
     package var hasRoom: Bool { !isClosing && count < RunFeeds.watchersMost }
 
@@ -80,65 +40,55 @@ package final class RunFeeds {
         _ run: String, after seq: Int64, wantsProgress: Bool, _ listener: any RunListener
     ) -> RunWatcher {
         let watcher = RunWatcher(run, listener, after: seq, wantsProgress: wantsProgress, self)
-        watchers[run, default: []].append(watcher)
+        let feed = feeds[run] ?? RunFrames()
+        feeds[run] = feed
+        feed.watchers.append(watcher)
         count += 1
         read(watcher)
         return watcher
     }
 
-    fileprivate func remove(_ watcher: RunWatcher) {
-        guard var all = watchers[watcher.run],
-            let index = all.firstIndex(where: { $0 === watcher })
+    func remove(_ watcher: RunWatcher) {
+        guard let feed = feeds[watcher.run],
+            let index = feed.watchers.firstIndex(where: { $0 === watcher })
         else { return }
-        all.remove(at: index)
+        feed.watchers.remove(at: index)
         count -= 1
-        watchers[watcher.run] = all.isEmpty ? nil : all
+        if feed.watchers.isEmpty { feeds[watcher.run] = nil }
     }
 
     // MARK: What happens
 
     /// Tells those who have everything else already.
     func publish(_ run: String, _ events: [RunEvent]) {
-        guard let all = watchers[run], let first = events.first else { return }
-        let frames = events.map { RunFeeds.frame($0.body) }
-        for watcher in all where watcher.isLive && !watcher.isOver {
-            guard watcher.sent + 1 == first.seq, watcher.listener.hasRoom else {
-                // What it lacks is stored: it reads that when it has room.
-                watcher.isLive = false
-                if watcher.listener.hasRoom { read(watcher) }
-                continue
-            }
-            for frame in frames { watcher.listener.send(frame) }
-            watcher.sent = events.last?.seq ?? watcher.sent
-        }
+        guard let feed = feeds[run], !events.isEmpty else { return }
+        for event in events { feed.append(RunFeeds.frame(event.body), seq: event.seq) }
+        visitAll(of: feed)
     }
 
     /// A piece of text for those who asked for it and are not behind.
     func publish(progress body: [UInt8], of run: String) {
-        guard let all = watchers[run] else { return }
-        var frame: ByteChunk?
-        for watcher in all where watcher.wantsProgress && watcher.isLive && !watcher.isOver {
-            guard watcher.listener.hasRoom else { continue }
-            let rendered = frame ?? RunFeeds.frame(body)
-            frame = rendered
-            watcher.listener.send(rendered)
-        }
+        guard let feed = feeds[run], feed.watchers.contains(where: \.wantsProgress) else { return }
+        feed.append(RunFeeds.frame(body), seq: nil)
+        visitAll(of: feed)
     }
 
     /// The run has ended; `isWhole` is false when its end could not be stored.
     func end(_ run: String, isWhole: Bool) {
-        for watcher in watchers[run] ?? [] {
-            if !isWhole {
+        guard let feed = feeds[run] else { return }
+        guard isWhole else {
+            for watcher in feed.watchers {
                 watcher.finish(code: 1_011, reason: "the run's steps could not be stored")
-            } else if watcher.isLive {
-                watcher.finish(code: 1_000, reason: "the run has ended")
             }
+            return
         }
+        feed.hasEnded = true
+        visitAll(of: feed)
     }
 
     /// The run is forgotten.
     func forget(_ run: String) {
-        for watcher in watchers[run] ?? [] {
+        for watcher in feeds[run]?.watchers ?? [] {
             watcher.finish(code: 1_000, reason: "the run was removed")
         }
     }
@@ -146,14 +96,53 @@ package final class RunFeeds {
     /// The daemon ends.
     func close() {
         isClosing = true
-        for watcher in watchers.values.joined() {
+        for watcher in feeds.values.lazy.flatMap(\.watchers) {
             watcher.finish(code: 1_001, reason: "the daemon is ending")
         }
     }
 
+    // MARK: Rounds
+
+    private func visitAll(of feed: RunFrames) {
+        for watcher in feed.watchers where watcher.isLive { visitSoon(watcher) }
+    }
+
+    private func visitSoon(_ watcher: RunWatcher) {
+        guard !watcher.isDue else { return }
+        watcher.isDue = true
+        due.append(watcher)
+        guard !isScheduled else { return }
+        isScheduled = true
+        reactor.flushAtEndOfTurn(self)
+    }
+
+    /// Sends a live watcher what it lacks, in one write.
+    private func visit(_ watcher: RunWatcher) {
+        guard watcher.isLive, !watcher.isOver, let feed = feeds[watcher.run],
+            watcher.listener.hasRoom
+        else { return }
+        guard let place = feed.send(to: watcher, from: watcher.place) else {
+            // What it lacks is no longer here, but it is stored.
+            watcher.isLive = false
+            return read(watcher)
+        }
+        watcher.place = place
+        watcher.listener.flush()
+        guard place < feed.end else {
+            if feed.hasEnded { watcher.finish(code: 1_000, reason: "the run has ended") }
+            return
+        }
+        if watcher.listener.hasRoom { visitSoon(watcher) }
+    }
+
     // MARK: What is stored
 
-    fileprivate func read(_ watcher: RunWatcher) {
+    /// The watcher's socket takes more again.
+    func drained(_ watcher: RunWatcher) {
+        if watcher.isLive { visitSoon(watcher) } else { read(watcher) }
+    }
+
+    private func read(_ watcher: RunWatcher) {
         guard !watcher.isReading, !watcher.isLive, !watcher.isOver else { return }
         watcher.isReading = true
         spawn { [self] in
@@ -166,14 +155,15 @@ package final class RunFeeds {
 
     private func readPages(_ watcher: RunWatcher) async {
         while !watcher.isOver, watcher.listener.hasRoom {
-            guard let record = find?(watcher.run) else {
+            guard let record = find?(watcher.run), let feed = feeds[watcher.run] else {
                 return watcher.finish(code: 1_000, reason: "the run was removed")
             }
             if watcher.sent >= record.lastSeq {
                 if record.status.isFinal {
                     return watcher.finish(code: 1_000, reason: "the run has ended")
                 }
-                // In this turn it has everything: from here on `publish` feeds it.
+                // In this turn it has everything: from here on the rounds feed it.
+                watcher.place = feed.end
                 watcher.isLive = true
                 return
             }
@@ -189,10 +179,28 @@ package final class RunFeeds {
                 // Numbers without rows: a record that is ahead of its events cannot be.
                 return watcher.finish(code: 1_011, reason: "the events cannot be read")
             }
-            for event in page { watcher.listener.send(RunFeeds.frame(event.body)) }
+            for event in page { watcher.listener.append(RunFeeds.frame(event.body)) }
+            watcher.listener.flush()
             watcher.sent = page.last?.seq ?? watcher.sent
         }
     }
 
     private static func frame(_ body: [UInt8]) -> ByteChunk { WebSocketFrames.text(body) }
+}
+
+extension RunFeeds: DeferredHandler {
+    /// A part of a round; the rest follows in the next turn.
+    package func runDeferred() {
+        var visits = 0
+        while visits < RunFeeds.visitsPerTurn,
+            visits < RunFeeds.leastVisitsPerTurn || !reactor.isTurnSpent,
+            let watcher = due.take()
+        {
+            visits += 1
+            watcher.isDue = false
+            visit(watcher)
+        }
+        isScheduled = !due.isEmpty
+        if isScheduled { reactor.runNextTurn(self) }
+    }
 }

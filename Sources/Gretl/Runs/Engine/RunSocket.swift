@@ -32,7 +32,8 @@ final class RunSocket: RunListener, WebSocketHandler {
     }
 
     var hasRoom: Bool { socket.hasRoom }
-    func send(_ frame: ByteChunk) { socket.send(frame) }
+    func append(_ frame: ByteChunk) { socket.append(frame) }
+    func flush() { socket.flush() }
     func finish(code: UInt16, reason: String) { socket.close(code, reason) }
 
     func webSocket(_ socket: WebSocketConnection, received message: [UInt8], isText: Bool) {}

@@ -52,7 +52,7 @@ package final class Runs {
         self.parts = parts
         self.settings = settings
         self.background = background
-        feeds = RunFeeds(parts.store)
+        feeds = RunFeeds(parts.store, on: parts.reactor)
         feeds.find = { [weak self] id in self?.entries[id]?.record }
     }
 
@@ -95,7 +95,11 @@ package final class Runs {
         }
     }
 
+    /// Forgets the oldest of those that have ended, at the start and after each end.
     private func prune() async {
+        guard !isPruning, !isClosing else { return }
+        isPruning = true
+        defer { isPruning = false }
         let before =
             parts.reactor.wallNanoseconds() / 1_000_000
             - Int64(settings.keptDays) * 86_400_000
@@ -106,6 +110,8 @@ package final class Runs {
             for id in ids { forget(id) }
         }
     }
+
+    private var isPruning = false
 
     private func forget(_ id: String) {
         entries[id] = nil
@@ -287,6 +293,7 @@ package final class Runs {
         for wait in waits[run.id] ?? [] { wait.end() }
         let waiters = ends.removeValue(forKey: run.id) ?? []
         for waiter in waiters { waiter.resume() }
+        spawn { [self] in await prune() }
     }
 
     private var ends: [String: [CheckedContinuation<Void, Never>]] = [:]
