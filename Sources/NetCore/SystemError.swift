@@ -38,6 +38,11 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Whoever was to do it has too much to do.
+    package static func tooBusy(_ operation: StaticString) -> SystemError {
+        SystemError(operation, EAGAIN)
+    }
+
     /// The address cannot be bound on this machine (no IPv6, for example).
     package var isAddressUnavailable: Bool {
         code == EADDRNOTAVAIL || code == EAFNOSUPPORT

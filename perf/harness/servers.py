@@ -94,7 +94,7 @@ class Server:
         self.process = subprocess.Popen(
             ["taskset", "-c", SERVER_CPU, *command],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-            env={**os.environ, **self.environment})
+            env={**os.environ, **self.environment}, start_new_session=True)
 
     def stop(self):
         if self.process is None:

@@ -1,9 +1,10 @@
 // The limit of the comparison of events: the least a single-threaded epoll server can do to tell N
-// listeners. It answers each request with the beginning of a stream and then, told by a line at
-// stdin, writes a canned piece to each descriptor, one plain write each: "w FRAMES" writes that
-// many frames in one piece. "c" starts a child that does nothing and prints its pid; when the
-// child's pidfd says that it ended, every listener gets one frame. Run by perf/events; speaks to
-// loopback only. It must never grow features: it keeps nothing, numbers nothing, writes no file.
+// listeners. It answers each request with the beginning of a stream, or of a WebSocket, and then,
+// told by a line at stdin, writes a canned piece to each descriptor, one plain write each: "w
+// FRAMES" writes that many frames in one piece. "c" starts a child that does nothing and prints its
+// pid; when the child's pidfd says that it ended, every listener gets one frame. Run by perf/events
+// and perf/websocket; speaks to loopback only. It must never grow features: it keeps nothing,
+// numbers nothing, writes no file.
 
 #define _GNU_SOURCE
 #include "client.h"
@@ -16,13 +17,17 @@
 
 enum { MOST_LISTENERS = 20000, MOST_EVENTS = 256, MOST_FRAMES = 64, MOST_FRAME = 1024 };
 
-static const char HEAD[] =
+static const char STREAM_HEAD[] =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 2000\n\n";
+// hear does not look at the key's answer, and nothing is computed here that gr would not need.
+static const char WEBSOCKET_HEAD[] =
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
 
 static int listeners[MOST_LISTENERS];
 static int total = 0, epoll_descriptor, child = -1;
 static char pieces[MOST_FRAMES * MOST_FRAME];
 static size_t frame_bytes = 90;
+static int is_websocket = 0;
 
 static void watch(int descriptor) {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
@@ -38,6 +43,15 @@ static void render_frames(void) {
         memset(at, 'x', frame_bytes);
         memcpy(at, start, sizeof start - 1);
         memcpy(at + frame_bytes - 2, "\n\n", 2);
+        if (is_websocket) {
+            // A whole text with a length of two bytes (RFC 6455 section 5.2).
+            if (frame_bytes < 4 + 126)
+                fail("frame bytes out of range");
+            at[0] = (char)0x81;
+            at[1] = 126;
+            at[2] = (char)((frame_bytes - 4) >> 8);
+            at[3] = (char)(frame_bytes - 4);
+        }
     }
 }
 
@@ -90,7 +104,8 @@ static void take_request(int descriptor) {
     char buffer[4096];
     if (read(descriptor, buffer, sizeof buffer) <= 0)
         exit(0);
-    if (write(descriptor, HEAD, sizeof HEAD - 1) != sizeof HEAD - 1)
+    const char *head = is_websocket ? WEBSOCKET_HEAD : STREAM_HEAD;
+    if (write(descriptor, head, strlen(head)) != (ssize_t)strlen(head))
         fail("write: %s", strerror(errno));
 }
 
@@ -104,8 +119,9 @@ static void take_listener(int listening) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 3)
-        fail("usage: fanout PORT FRAME_BYTES");
+    is_websocket = count == 4 && strcmp(arguments[3], "websocket") == 0;
+    if (count != 3 && !is_websocket)
+        fail("usage: fanout PORT FRAME_BYTES [websocket]");
     frame_bytes = strtoul(arguments[2], NULL, 10);
     render_frames();
     alarm(900);

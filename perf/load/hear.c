@@ -1,8 +1,9 @@
-// Listens to a stream of events on N connections and says when each of them has heard enough. Run
-// by perf/events. Prints "ready" when every stream has begun; then obeys lines at stdin: "e K"
-// waits until every connection has had K more frames with an id and prints "heard"; "k PID" kills
-// that process, waits for one frame and prints the nanoseconds between. The end of stdin ends it.
-// It must never count a frame that was not whole: what it says is what the comparison rests on.
+// Listens to a stream of events, or to a WebSocket, on N connections and says when each of them has
+// heard enough. Run by perf/events and perf/websocket. Prints "ready" when every stream has begun;
+// then obeys lines at stdin: "e K" waits until every connection has had K more frames (of a stream,
+// those with an id; of a WebSocket, those of text) and prints "heard"; "k PID" kills that process,
+// waits for one frame and prints the nanoseconds between. The end of stdin ends it. It must never
+// count a frame that was not whole: what it says is what the comparison rests on.
 
 #define _GNU_SOURCE
 #include "client.h"
@@ -13,7 +14,8 @@
 
 enum { MOST_EVENTS = 256, READ_BYTES = 64 * 1024, WAIT_MILLISECONDS = 20000 };
 
-static const char BEGIN[] = "retry: 2000\n\n";
+static const char STREAM_BEGIN[] = "retry: 2000\n\n";
+static const char WEBSOCKET_BEGIN[] = "\r\n\r\n";
 // Frames with an id are counted by the end of this line, which stands in no other frame.
 static const char MARK[] = "\nid: ";
 
@@ -22,10 +24,13 @@ struct listener {
     unsigned matched_begin, matched_mark, matched_end;
     long frames;
     int in_frame;
+    // Of the frame of a WebSocket that is coming in.
+    unsigned position, kind;
+    size_t length;
 };
 
 static struct listener *listeners;
-static int total, epoll_descriptor;
+static int total, epoll_descriptor, is_websocket;
 
 // Advances the match of a text whose first byte does not come again inside it, or at its start
 // only.
@@ -40,10 +45,42 @@ static int step(unsigned *matched, const char *text, char byte) {
     return 1;
 }
 
+// Advances by a byte of a server's frame (RFC 6455 section 5.2); 1 at the end of a whole text.
+static int step_frame(struct listener *listener, unsigned char byte) {
+    unsigned position = listener->position++;
+    if (position == 0) {
+        listener->kind = byte;
+        return 0;
+    }
+    if (position == 1) {
+        if (byte > 126)
+            fail("a frame is masked or too long");
+        listener->length = byte == 126 ? 0 : byte;
+        // The payload begins at 4 in either case.
+        if (byte < 126)
+            listener->position = 4;
+    } else if (position < 4) {
+        listener->length = listener->length << 8 | byte;
+    } else {
+        listener->length--;
+    }
+    if (listener->position < 4 || listener->length > 0)
+        return 0;
+    listener->position = 0;
+    if (listener->kind == 0x88)
+        fail("the server closes");
+    return listener->kind == 0x81;
+}
+
 static void take(struct listener *listener, const char *bytes, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (!listener->has_begun) {
-            listener->has_begun = step(&listener->matched_begin, BEGIN, bytes[i]);
+            listener->has_begun = step(&listener->matched_begin,
+                                       is_websocket ? WEBSOCKET_BEGIN : STREAM_BEGIN, bytes[i]);
+            continue;
+        }
+        if (is_websocket) {
+            listener->frames += step_frame(listener, (unsigned char)bytes[i]);
             continue;
         }
         if (step(&listener->matched_mark, MARK, bytes[i]))
@@ -85,6 +122,16 @@ static void wait_for_frames(long each) {
 static void connect_all(int port, const char *path, int sources) {
     char request[1024];
     size_t bytes = render_request(request, path, port, 0);
+    if (is_websocket) {
+        // Behind the last header, before the empty line.
+        static const char upgrade[] =
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        if (bytes + sizeof upgrade > sizeof request)
+            fail("the path is too long");
+        memcpy(request + bytes - 2, upgrade, sizeof upgrade - 1);
+        bytes += sizeof upgrade - 3;
+    }
     for (int i = 0; i < total; i++) {
         int descriptor = connected_socket(port, 1 + i % sources);
         if (descriptor < 0)
@@ -102,8 +149,9 @@ static void connect_all(int port, const char *path, int sources) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 5)
-        fail("usage: hear PORT PATH CONNECTIONS SOURCES");
+    is_websocket = count == 6 && strcmp(arguments[5], "websocket") == 0;
+    if (count != 5 && !is_websocket)
+        fail("usage: hear PORT PATH CONNECTIONS SOURCES [websocket]");
     int port = atoi(arguments[1]), sources = atoi(arguments[4]);
     total = atoi(arguments[3]);
     if (port < 1 || port > 65535 || total < 1 || total > 16000 || sources < 1 || sources > 200)

@@ -69,6 +69,7 @@ package final class RunsHalf {
     /// Before the database is closed.
     func close() async {
         await runs.close()
+        programs.close()
         filesThread.stop()
     }
 }

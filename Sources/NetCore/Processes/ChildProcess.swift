@@ -21,6 +21,10 @@ package final class ChildProcesses {
     /// The last strangers that ended, oldest first: a program can end before it is followed.
     private var strangers: [(pid: Int32, ending: Ending)] = []
     private static let strangersMost = 64
+    /// Jobs that are being started, and unknown children that ended meanwhile: one of them can be
+    /// such a job.
+    private var starting = 0
+    private var early: [Int32: Ending] = [:]
     /// The soft descriptor limit children get back (the daemon raises its own).
     package var descriptorLimit: UInt64 = 0
 
@@ -50,31 +54,30 @@ package final class ChildProcesses {
         return pid
     }
 
-    /// Starts a job: in a session of its own, killed when this thread ends, without core dumps, in
-    /// the bounds of `bounds`. Gives a pidfd too, which tells of the end before SIGCHLD does; the
-    /// caller owns it. `reap` then calls `ended`.
+    /// Starts a job on a thread of the caller's, which runs what it is given there: whoever starts
+    /// a program waits until its exec, for some milliseconds where others want the core. Gives a
+    /// pidfd too, which tells of the end before SIGCHLD does; the caller owns it. `reap` or
+    /// `reapAll` then calls `ended`, which may be before this returns.
     package func startJob(
-        _ path: String, arguments: [String], environment: [String], descriptors: [Int32],
-        bounds: JobBounds, ended: @escaping (Ending) -> Void
-    ) throws(SystemError) -> (pid: Int32, pidfd: Int32) {
+        _ launch: JobLaunch,
+        on thread:
+            @ReactorActor (@escaping @Sendable () -> JobLaunch.Outcome) async ->
+            JobLaunch.Outcome,
+        ended: @escaping (Ending) -> Void
+    ) async throws(SystemError) -> JobLaunch.Started {
         let limit = descriptorLimit
-        var job = cepoll_job(
-            file_bytes: bounds.fileBytes, memory_bytes: bounds.memoryBytes,
-            niceness: bounds.niceness)
-        var pidfd: Int32 = -1
-        let pid = unsafe withCStrings(arguments) { arguments in
-            unsafe withCStrings(environment) { environment in
-                unsafe descriptors.withUnsafeBufferPointer { descriptors in
-                    // All pointers live until the call returns, which is after the exec.
-                    unsafe cepoll_spawn_job(
-                        path, arguments, environment, descriptors.baseAddress,
-                        Int32(descriptors.count), limit, &job, &pidfd)
-                }
-            }
+        starting += 1
+        let outcome = await thread { launch.start(descriptorLimit: limit) }
+        starting -= 1
+        defer { if starting == 0 { early = [:] } }
+        let started = try outcome.get()
+        if let ending = early.removeValue(forKey: started.pid) {
+            strangers.removeAll { $0.pid == started.pid }
+            ended(ending)
+        } else {
+            endings[started.pid] = ended
         }
-        guard pid > 0 else { throw SystemError("start a program", pid) }
-        endings[pid] = ended
-        return (pid, pidfd)
+        return started
     }
 
     /// Collects this child if it has ended and nobody did so before.
@@ -110,6 +113,7 @@ package final class ChildProcesses {
     // MARK: Strangers
 
     private func keep(_ ending: Ending, of pid: Int32) {
+        if starting > 0 { early[pid] = ending }
         if followed[pid] != nil {
             followed[pid] = .some(ending)
             return
@@ -130,21 +134,6 @@ package final class ChildProcesses {
 
     /// How a followed program ended; nil while it lives, or when it was never ours to reap.
     package func ending(ofFollowed pid: Int32) -> Ending? { followed[pid] ?? nil }
-}
-
-/// What a job may use.
-package struct JobBounds: Sendable, Equatable {
-    /// Largest file it may write; 0: as the system has it.
-    package var fileBytes: UInt64
-    /// Address space of each process; 0: as the system has it.
-    package var memoryBytes: UInt64
-    package var niceness: Int32
-
-    package init(fileBytes: UInt64 = 0, memoryBytes: UInt64 = 0, niceness: Int32 = 0) {
-        self.fileBytes = fileBytes
-        self.memoryBytes = memoryBytes
-        self.niceness = niceness
-    }
 }
 
 /// Calls `body` with a NULL-terminated array of C strings that live until it returns.

@@ -40,6 +40,20 @@ struct ProgramRunTests {
     }
 
     @Test(arguments: ways)
+    func aProgramIsNicerThanTheDaemonAsIsItsSession(way: Confinement) async throws {
+        let stage = try ProgramStage(way)
+        let isGrouped = TextFile.read("/proc/self/autogroup") != nil
+        // The kernel takes ten such words a second from the whole machine.
+        for attempt in 1...30 {
+            let outcome = try await stage.bash("nice; cat /proc/self/autogroup 2>/dev/null; true")
+            #expect(outcome.content.hasPrefix("5\n"), "\(outcome.content)")
+            if !isGrouped || outcome.content.contains(" nice 5") { return }
+            try await onReactor { await ReactorThread.reactor.pause(.milliseconds(attempt * 7)) }
+        }
+        Issue.record("no session was made nicer")
+    }
+
+    @Test(arguments: ways)
     func aProgramInTheBackgroundEndsWithTheCommand(way: Confinement) async throws {
         let stage = try ProgramStage(way)
         let outcome = try await stage.bash("(sleep 7102 &) ; setsid sleep 7102 & echo over")

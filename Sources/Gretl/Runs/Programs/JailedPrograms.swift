@@ -15,6 +15,9 @@ package final class JailedPrograms {
     private let daemonHome: String
     private let probe: JailProbe
     private let line: ProgramLine
+    /// Starts programs, and waits for each until it is one; made for the first.
+    private var starter: BackgroundThread?
+    private var isClosed = false
 
     /// Names the run a program belongs to, in its environment.
     nonisolated static let runVariable = "GR_RUN"
@@ -142,15 +145,43 @@ package final class JailedPrograms {
             isJailed: true, own: request.environment,
             marks: [JailedPrograms.runVariable: run])
         let bounds = bounds
+        return await drive(request, isJailed: true, until: cancellation) { status in
+            let words = ["bwrap"] + jail + ["--json-status-fd", "\(status)", "--"]
+            return ProgramRun.Launch(
+                path: bubblewrap, words: words + program, environment: variables,
+                bounds: bounds, isJailed: true)
+        }
+    }
+
+    private func drive(
+        _ request: ProgramRequest, isJailed: Bool, until cancellation: Cancellation,
+        _ launch: (_ statusDescriptor: Int) -> ProgramRun.Launch
+    ) async -> ProgramResult {
+        let starter: BackgroundThread
+        do throws(SystemError) { starter = try startingThread() } catch {
+            return ProgramResult(
+                .refused(APIError(.internal, "a program cannot be started: \(error)", hint: "")))
+        }
         return await ProgramRun(
-            isJailed: true, on: reactor, children: children, background: background
-        ).run(
-            { status in
-                let words = ["bwrap"] + jail + ["--json-status-fd", "\(status)", "--"]
-                return ProgramRun.Launch(
-                    path: bubblewrap, words: words + program, environment: variables,
-                    bounds: bounds, isJailed: true)
-            }, request, until: cancellation)
+            isJailed: isJailed, on: reactor, children: children, background: background,
+            starter: starter
+        ).run(launch, request, until: cancellation)
+    }
+
+    private func startingThread() throws(SystemError) -> BackgroundThread {
+        if let starter { return starter }
+        guard !isClosed else { throw .tooBusy("start a program") }
+        let made = try BackgroundThread(name: "gr-programs")
+        starter = made
+        return made
+    }
+
+    /// Ends what runs still; nothing is started any more.
+    package func close() {
+        isClosed = true
+        // Programs end with the thread that started them.
+        starter?.stop()
+        starter = nil
     }
 
     private func runUnconfined(
@@ -164,14 +195,13 @@ package final class JailedPrograms {
                 JailedPrograms.runVariable: context.run, JailedPrograms.programVariable: name,
             ])
         let bounds = bounds
-        let result = await ProgramRun(
-            isJailed: false, on: reactor, children: children, background: background
-        ).run(
-            { _ in
-                ProgramRun.Launch(
-                    path: "/bin/sh", words: program, environment: variables, bounds: bounds,
-                    isJailed: false)
-            }, request, until: context.cancellation)
+        let result = await drive(
+            request, isJailed: false, until: context.cancellation
+        ) { _ in
+            ProgramRun.Launch(
+                path: "/bin/sh", words: program, environment: variables, bounds: bounds,
+                isJailed: false)
+        }
         // What it left in the background; a jail ends with its program.
         await end(["\(JailedPrograms.programVariable)=\(name)"])
         return result
@@ -185,13 +215,18 @@ package final class JailedPrograms {
     }
 
     /// Through the shell: it sets the bound of processes, which would count those outside too where
-    /// it is set outside, and is in the folder.
+    /// it is set outside, and is in the folder. Where the kernel shares cores among sessions first
+    /// (autogroup, as on desktops), niceness counts inside a session only: then it makes the
+    /// session as nice, or a check that computes for minutes would get as much of a core as the
+    /// daemon. The kernel takes that word ten times a second; a program that comes too often is
+    /// only less nice.
     private static func inShell(
         _ request: ProgramRequest, _ folder: String, isJailed: Bool
     ) -> [String] {
         let most = processesMost
+        let nice = "{ echo \(bounds.niceness) >/proc/self/autogroup; } 2>/dev/null; "
         let bound = "ulimit -u \(most) 2>/dev/null || ulimit -p \(most) 2>/dev/null; "
-        let script = "\(isJailed ? bound : "")cd -- \"$0\" && exec \"$@\""
+        let script = "\(nice)\(isJailed ? bound : "")cd -- \"$0\" && exec \"$@\""
         return ["/bin/sh", "-c", script, folder] + request.words
     }
 

@@ -20,6 +20,7 @@ final class ProgramRun: EventHandler, TimerHandler {
     private let reactor: Reactor
     private let children: ChildProcesses
     private let background: BackgroundThread
+    private let starter: BackgroundThread
     private let isJailed: Bool
     private var pid: Int32 = 0
     private var pidfd: Int32 = -1
@@ -34,6 +35,7 @@ final class ProgramRun: EventHandler, TimerHandler {
     private var stopped: ProgramEnding?
     private var tree: ProgramTree?
     private var over: CheckedContinuation<Void, Never>?
+    private var isOver = false
 
     /// From the request to end to the order.
     private static let grace = Duration.seconds(2)
@@ -47,12 +49,14 @@ final class ProgramRun: EventHandler, TimerHandler {
     private enum Tag: UInt32 { case limit, grace, lastWords }
 
     init(
-        isJailed: Bool, on reactor: Reactor, children: ChildProcesses, background: BackgroundThread
+        isJailed: Bool, on reactor: Reactor, children: ChildProcesses, background: BackgroundThread,
+        starter: BackgroundThread
     ) {
         self.isJailed = isJailed
         self.reactor = reactor
         self.children = children
         self.background = background
+        self.starter = starter
     }
 
     /// Runs it to its end; nothing of it is left then that can be known.
@@ -62,16 +66,18 @@ final class ProgramRun: EventHandler, TimerHandler {
     ) async -> ProgramResult {
         let began = reactor.now
         do throws(SystemError) {
-            try start(launch(3 + request.reports), request)
+            try await start(launch(3 + request.reports), request)
         } catch {
             close()
             return ProgramResult(
                 .refused(APIError(.internal, "a program cannot be started: \(error)", hint: "")))
         }
-        timer = reactor.timers.schedule(
-            at: reactor.now + request.timeLimit, self, tag: Tag.limit.rawValue)
+        if exit == nil {
+            timer = reactor.timers.schedule(
+                at: reactor.now + request.timeLimit, self, tag: Tag.limit.rawValue)
+        }
         let token = cancellation.onCancel { [weak self] in self?.stop(.cancelled) }
-        await withCheckedContinuation { over = $0 }
+        if !isOver { await withCheckedContinuation { over = $0 } }
         cancellation.remove(token)
         reactor.timers.cancel(timer)
         if stopped != nil { await endRest() }
@@ -83,7 +89,9 @@ final class ProgramRun: EventHandler, TimerHandler {
         return result
     }
 
-    private func start(_ launch: Launch, _ request: ProgramRequest) throws(SystemError) {
+    private func start(
+        _ launch: Launch, _ request: ProgramRequest
+    ) async throws(SystemError) {
         let output = try ProgramPipe(
             head: request.headBytes, tail: request.tailBytes, on: reactor)
         self.output = output
@@ -101,10 +109,15 @@ final class ProgramRun: EventHandler, TimerHandler {
             status = pipe
             given.append(pipe.descriptor)
         }
-        (pid, pidfd) = try children.startJob(
-            launch.path, arguments: launch.words, environment: launch.environment,
-            descriptors: given, bounds: launch.bounds
-        ) { [weak self] ending in self?.programEnded(ending) }
+        let started = try await children.startJob(
+            JobLaunch(
+                launch.path, arguments: launch.words, environment: launch.environment,
+                descriptors: given, bounds: launch.bounds),
+            on: { [starter] start in
+                (try? await starter.perform(start)) ?? .failure(.tooBusy("start a program"))
+            },
+            ended: { [weak self] ending in self?.programEnded(ending) })
+        (pid, pidfd) = (started.pid, started.pidfd)
         for pipe in pipes {
             pipe.wasStarted()
             pipe.ended = { [weak self] in self?.lookWhetherOver() }
@@ -139,6 +152,7 @@ final class ProgramRun: EventHandler, TimerHandler {
     }
 
     private func finish() {
+        isOver = true
         over?.resume()
         over = nil
     }
