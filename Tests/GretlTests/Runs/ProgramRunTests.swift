@@ -42,15 +42,13 @@ struct ProgramRunTests {
     @Test(arguments: ways)
     func aProgramIsNicerThanTheDaemonAsIsItsSession(way: Confinement) async throws {
         let stage = try ProgramStage(way)
-        let isGrouped = TextFile.read("/proc/self/autogroup") != nil
-        // The kernel takes ten such words a second from the whole machine.
-        for attempt in 1...30 {
-            let outcome = try await stage.bash("nice; cat /proc/self/autogroup 2>/dev/null; true")
-            #expect(outcome.content.hasPrefix("5\n"), "\(outcome.content)")
-            if !isGrouped || outcome.content.contains(" nice 5") { return }
-            try await onReactor { await ReactorThread.reactor.pause(.milliseconds(attempt * 7)) }
+        let outcome = try await stage.bash("nice; cat /proc/self/autogroup 2>/dev/null; true")
+        #expect(outcome.content.hasPrefix("5\n"), "\(outcome.content)")
+        // The kernel takes that word ten times a second from all who are not root outside of every
+        // jail; the other tests say it too.
+        if !way.isSandboxed, ProcessFacts.uid == 0, TextFile.read("/proc/self/autogroup") != nil {
+            #expect(outcome.content.contains(" nice 5"), "\(outcome.content)")
         }
-        Issue.record("no session was made nicer")
     }
 
     @Test(arguments: ways)
