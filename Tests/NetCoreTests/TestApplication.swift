@@ -7,7 +7,7 @@ import HTTPParser
 
 @ReactorActor
 final class TestApplication: HTTPApplication {
-    enum Route: Int { case fixed, named, echo, later, large, never, drain, stream, upgrade }
+    enum Route: Int { case fixed, named, echo, later, large, never, drain, stream, upgrade, socket }
 
     private let router = Router([
         (.get, "/fixed", Route.fixed.rawValue),
@@ -22,6 +22,7 @@ final class TestApplication: HTTPApplication {
         (.post, "/drain", Route.drain.rawValue),
         (.get, "/stream", Route.stream.rawValue),
         (.get, "/upgrade", Route.upgrade.rawValue),
+        (.get, "/socket", Route.socket.rawValue),
     ])
     /// Exchanges put off by /later, oldest first.
     private(set) var laters: [(later: Later, path: String)] = []
@@ -29,6 +30,9 @@ final class TestApplication: HTTPApplication {
     /// What /stream and /upgrade opened, oldest first.
     private(set) var streams: [StreamLog] = []
     private(set) var taken: [TakenSocket] = []
+    private(set) var sockets: [SocketLog] = []
+    /// Of the WebSockets that /socket opens.
+    var socketOptions = WebSocketOptions()
     /// Paths in the order their handlers ran.
     private(set) var handled: [String] = []
     /// Called for /drain, before its answer.
@@ -75,6 +79,13 @@ final class TestApplication: HTTPApplication {
             exchange.upgrade([("Upgrade", "test"), ("Connection", "Upgrade")]) {
                 self.taken.append($0)
             }
+        case .socket:
+            do throws(WebSocketRefusal) {
+                let key = try exchange.webSocketKey()
+                exchange.openWebSocket(key: key, socketOptions) {
+                    self.sockets.append(SocketLog($0))
+                }
+            } catch { exchange.reply(answer(error.status, error.message)) }
         case nil: exchange.reply(answer(500, "no route"))
         }
     }
@@ -132,4 +143,26 @@ final class StreamLog: EventStreamOwner {
     }
 
     func streamClosed(_ stream: EventStream) { closes += 1 }
+}
+
+/// Uses a WebSocket and notes what it is told.
+@ReactorActor
+final class SocketLog: WebSocketHandler {
+    let socket: WebSocketConnection
+    private(set) var messages: [String] = []
+    private(set) var drains = 0
+    private(set) var closes = 0
+
+    init(_ socket: WebSocketConnection) {
+        self.socket = socket
+        socket.handler = self
+    }
+
+    func webSocket(_ socket: WebSocketConnection, received message: [UInt8], isText: Bool) {
+        let text = String(decoding: message, as: UTF8.self)
+        messages.append((isText ? "text " : "binary ") + text)
+    }
+
+    func webSocketDrained(_ socket: WebSocketConnection) { drains += 1 }
+    func webSocketClosed(_ socket: WebSocketConnection) { closes += 1 }
 }

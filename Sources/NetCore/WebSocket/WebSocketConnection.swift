@@ -163,6 +163,7 @@ package final class WebSocketConnection: DrainedConnection {
             if let ping = unansweredPing {
                 unansweredPing = nil
                 answer(ping)
+                return sendQueue()
             }
             if phase == .ending { shutOutput() }
         }
