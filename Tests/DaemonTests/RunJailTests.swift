@@ -10,6 +10,7 @@ import Testing
     /// outside.
     private static func attack(_ stage: RunStage) -> String {
         let (home, user) = (stage.daemon.home, stage.folder.path)
+        let account = stage.daemon.folder.path
         return """
             exec 2>/dev/null
             echo x >'\(user)/escaped'
@@ -17,13 +18,17 @@ import Testing
             echo x >/etc/gr-escaped && echo WROTE-ETC
             grep -c . '\(home)/state.db' >/dev/null && echo READ-STATE
             ls -A '\(home)' | grep -q . && echo LISTED-DAEMON
-            cat '\(user)/secret' && echo READ-BESIDE
+            ls -A '\(account)/.ssh' | grep -q . && echo LISTED-SSH
+            cat '\(account)/.ssh/id' && echo READ-SSH
+            cat '/proc/self/root\(account)/.ssh/id' && echo READ-SSH-BY-PROC
+            echo x >'\(account)/escaped'
             curl -sS -m 2 http://127.0.0.1:\(stage.daemon.port)/health && echo REACHED-DAEMON
             curl -sS -m 2 http://127.0.0.1:\(stage.model.port)/ && echo REACHED-MODEL
             curl -sS -m 2 --unix-socket '\(home)/daemon.sock' http://x/health && echo REACHED-SOCKET
             curl -sS -m 2 --unix-socket /proc/1/root'\(home)/daemon.sock' http://x/ && echo ROOT
             cat /proc/*/environ | tr '\\0' '\\n' | grep -i 'sk-ant' && echo FOUND-KEY
             env | grep -i 'sk-ant' && echo KEY-IN-ENVIRONMENT
+            ln -s '\(account)' away && cat away/.ssh/id && echo READ-SSH-BY-LINK
             ln -s '\(home)' link && cat link/state.db | grep -q . && echo READ-BY-LINK
             mount -t tmpfs none /mnt && echo MOUNTED
             unshare -U true && echo UNSHARED
@@ -39,8 +44,16 @@ import Testing
         try Program.run(["grep", "-rlaF", "--", word, folder]).output
     }
 
-    @Test func `A shell in the jail finds no way out and no key`() throws {
-        let stage = try RunStage(["Makefile": "test:\n\t@test -f done\n"])
+    /// Temporary folders are taken away from a jail altogether; what is beside the build is there.
+    static let bases: [String?] = [
+        nil, "/" + BuildProducts.directory.split(separator: "/").dropLast(2).joined(separator: "/"),
+    ]
+
+    @Test(arguments: bases)
+    func `A shell in the jail finds no way out and no key`(base: String?) throws {
+        let stage = try RunStage(["Makefile": "test:\n\t@test -f done\n"], in: base)
+        _ = unsafe mkdir(stage.daemon.folder.file(".ssh"), 0o700)
+        TemporaryFolder.write("of ssh", to: stage.daemon.folder.file(".ssh/id"))
         stage.write(Self.attack(stage), "attack.sh")
         try stage.model.script(
             RunStage.reply("Hm.", ("bash_exec", #"{"command":"sh attack.sh; touch done"}"#)))
@@ -51,6 +64,7 @@ import Testing
         #expect(result["payload"]["content"].text == "over\nExit code: 0", "\(result)")
         #expect(TextFile.read(stage.folder.file("escaped")) == nil)
         #expect(TextFile.read(stage.daemon.file("escaped")) == nil)
+        #expect(TextFile.read(stage.daemon.folder.file("escaped")) == nil)
         #expect(stage.daemon.isAlive)
         #expect(try Self.holders(of: RunStage.key, in: stage.daemon.home) == "")
     }

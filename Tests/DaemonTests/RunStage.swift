@@ -10,17 +10,18 @@ final class RunStage {
     static let key = "sk-ant-0123456789abcdef-of-a-test"
     let model: MockModelServer
     let daemon: DaemonProcess
-    let folder = TemporaryFolder()
+    let folder: TemporaryFolder
     var project: String { folder.file("project") }
 
-    /// `files` are the project's, by name.
-    init(_ files: [String: String], configuration: String? = nil) throws {
+    /// `files` are the project's, by name. All folders are made in `base`.
+    init(_ files: [String: String], configuration: String? = nil, in base: String? = nil) throws {
+        folder = TemporaryFolder(in: base)
         model = try MockModelServer()
         daemon = try DaemonProcess(
             configuration: configuration,
             environment: [
                 "ANTHROPIC_API_KEY=\(Self.key)", "ANTHROPIC_BASE_URL=\(model.anthropicBase)",
-            ])
+            ], in: base)
         _ = unsafe mkdir(project, 0o700)
         for (name, text) in files { write(text, name) }
     }

@@ -14,7 +14,7 @@ package enum DaemonProcessError: Error {
 
 /// One daemon and its home folder. Used by one test at a time.
 package final class DaemonProcess {
-    private let folder = TemporaryFolder()
+    package let folder: TemporaryFolder
     private var environment: [String]
     private let mask: String
     private let listen: String
@@ -28,12 +28,14 @@ package final class DaemonProcess {
     package var home: String { folder.file("home") }
     package var standardError: String { TextFile.read(folder.file("stderr")) ?? "" }
 
-    /// Starts it and waits until it listens. `configuration` becomes config.toml.
+    /// Starts it and waits until it listens. `configuration` becomes config.toml; its folder is made
+    /// in `base`, or where temporary folders are.
     package init(
         configuration: String? = nil, configurationMode: UInt32 = 0o600,
         environment: [String] = [], umask: String = "022", listen: String = "127.0.0.1:0",
-        descriptorLimit: UInt64 = 0
+        descriptorLimit: UInt64 = 0, in base: String? = nil
     ) throws {
+        folder = TemporaryFolder(in: base)
         self.environment =
             ["PATH=/usr/local/bin:/usr/bin:/bin", "HOME=\(folder.path)", "LANG=C.UTF-8"]
             + environment

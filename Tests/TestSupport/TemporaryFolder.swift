@@ -3,12 +3,13 @@
 import FoundationEssentials
 import Glibc
 
-/// Made with mode 0700 under the machine's temporary folder.
+/// Made with mode 0700 under the machine's temporary folder, or another one.
 package final class TemporaryFolder: Sendable {
     package let path: String
 
-    package init() {
-        let base = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+    package init(in chosen: String? = nil) {
+        let usual = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+        let base = chosen ?? usual
         var template = Array("\(base)/gr-test-XXXXXX".utf8CString)
         guard let made = unsafe mkdtemp(&template) else {
             preconditionFailure("no temporary folder: \(errno)")
