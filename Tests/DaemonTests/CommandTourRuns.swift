@@ -4,8 +4,9 @@
 extension CommandTour {
     static let runs = [
         CommandPart(
-            "run", .init("gr run nonsense", 1), .init("gr run pytest --max-cost x", 2),
-            .init("gr run shell-goal --model nobody/nothing --json", 1),
+            "run", .init("gr run nonsense", 1), .init("gr run pytest", 1),
+            .init("gr run pytest --max-cost x", 2),
+            .init("gr run pytest --model nobody/nothing --json", 1),
             .init("gr run pytest --cwd missing", 1)),
         CommandPart(
             "runs ls", .init("gr runs ls"), .init("gr runs ls --json"),

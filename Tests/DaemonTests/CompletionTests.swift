@@ -206,6 +206,20 @@ import Testing
         }
     }
 
+    @Test(arguments: DrivenShell.allCases)
+    func runsAndGoalsAreCompleted(shell: DrivenShell) throws {
+        let stage = try RunStage(["Makefile": "test:\n\t@true\n"])
+        try stage.model.script(RunStage.reply("Nothing is to be done."))
+        let run = try stage.start("make-test", iterations: 1)
+        try stage.end(of: run)
+        let cases = [
+            ("show runs show \(run.prefix(3))", "[runs][show][\(run)]"),
+            ("show runs rm other \(run.prefix(3))", "[runs][rm][other][\(run)]"),
+            ("show run make", "[run][make-test]"),
+        ]
+        try expect(cases, in: shell, home: stage.daemon.home)
+    }
+
     @Test func anUnknownShellIsAUsageErrorThatNamesTheOthers() throws {
         let result = try Self.gr("completion", "tcsh")
         #expect(result.exit == 2)

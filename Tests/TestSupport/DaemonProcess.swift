@@ -28,8 +28,8 @@ package final class DaemonProcess {
     package var home: String { folder.file("home") }
     package var standardError: String { TextFile.read(folder.file("stderr")) ?? "" }
 
-    /// Starts it and waits until it listens. `configuration` becomes config.toml; its folder is made
-    /// in `base`, or where temporary folders are.
+    /// Starts it and waits until it listens. `configuration` becomes config.toml; its folder is
+    /// made in `base`, or where temporary folders are.
     package init(
         configuration: String? = nil, configurationMode: UInt32 = 0o600,
         environment: [String] = [], umask: String = "022", listen: String = "127.0.0.1:0",

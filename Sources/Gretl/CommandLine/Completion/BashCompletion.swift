@@ -212,6 +212,10 @@ enum BashCompletion {
             [[ $kind == services && $cur == @* ]] && kind=groups
             case $kind in
             words\ *) IFS=' ' read -ra found <<<"${kind#words }" ;;
+            asked\ *)
+                IFS=' ' read -ra words <<<"${kind#asked }"
+                _gr_ask "${words[@]}"
+                ;;
             services) _gr_ask ls ;;
             groups) _gr_ask group ls ;;
             members)

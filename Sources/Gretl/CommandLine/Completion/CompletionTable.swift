@@ -19,6 +19,8 @@ enum CompletionSource: Equatable, Sendable {
     case ports
     case folders
     case files
+    /// What this command of gr prints with -q.
+    case asked(String)
 
     /// By the word that usage lines show, such as `NAME` or `NAME|@GROUP`.
     init(placeholder: String, choices: [String] = []) {
@@ -38,6 +40,11 @@ enum CompletionSource: Equatable, Sendable {
                 case "COMMAND": .commands
                 case "DIR": .folders
                 case "FILE": .files
+                case "GOAL": .words(GoalKind.allCases.map(\.rawValue))
+                case "RUN": .asked("runs ls")
+                case "CLUSTER": .asked("k8s clusters")
+                case "WORKLOAD": .asked("k8s workloads")
+                case "TETHER": .asked("k8s tethers")
                 case "SHELL": .words(CompletionShell.allCases.map(\.rawValue))
                 case "PAGE": .words(ManualPage.allCases.map(\.rawValue))
                 default: .anything
@@ -45,7 +52,7 @@ enum CompletionSource: Equatable, Sendable {
             }
     }
 
-    /// As the scripts write it: one word, or `words` and the words.
+    /// As the scripts write it: one word, or `words` or `asked` and the words.
     var code: String {
         switch self {
         case .anything: "anything"
@@ -58,6 +65,7 @@ enum CompletionSource: Equatable, Sendable {
         case .ports: "ports"
         case .folders: "folders"
         case .files: "files"
+        case .asked(let command): "asked \(command)"
         }
     }
 }

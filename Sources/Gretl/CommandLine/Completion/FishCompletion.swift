@@ -183,6 +183,8 @@ enum FishCompletion {
                 switch "$kind"
                     case 'words *'
                         printf '%s\n' $prefix(string split ' ' -- $kind)[2..-1]
+                    case 'asked *'
+                        printf '%s\n' $prefix(__gr_ask (string split ' ' -- $kind)[2..-1] $place)
                     case commands
                         test $position -le 2; and __gr_commands $first
                     case services

@@ -191,6 +191,10 @@ enum ZshCompletion {
                 (commands)
                     (( position <= 2 )) && _gr_commands "$first" && _describe command reply
                     ;;
+                (asked\ *)
+                    _gr_ask ${(s: :)${kind#asked }}
+                    compadd -a found
+                    ;;
                 (services)
                     _gr_ask ls
                     compadd -a found

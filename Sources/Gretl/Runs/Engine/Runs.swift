@@ -182,7 +182,6 @@ package final class Runs {
                 .invalidFolder, "'cwd' is missing", hint: "send the project folder's absolute path")
         }
         let model = request.model ?? settings.model
-        if let refusal = parts.model.refusal(of: model) { throw refusal }
         let folder = try await resolve(asked)
         if let other = holder(of: folder) {
             throw APIError(
@@ -202,6 +201,7 @@ package final class Runs {
         options.hasNetwork = request.hasNetwork ?? settings.confinement.hasNetwork
         options.resumesOnStart = request.resumesOnStart ?? settings.resumesOnStart
         let goal = try await parts.goals.find(request.goal, in: folder)
+        if let refusal = parts.model.refusal(of: model) { throw refusal }
         try await parts.admit(folder, options.confinement)
         let record = RunRecord(
             options: options, goal: goal,
