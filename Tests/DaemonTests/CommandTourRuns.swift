@@ -17,7 +17,7 @@ extension CommandTour {
         CommandPart("runs logs", .init("gr runs logs", 2), .init("gr runs logs nobody --json", 4)),
         CommandPart(
             "runs resume", .init("gr runs resume", 2), .init("gr runs resume nobody --json", 4),
-            .init("gr runs resume nobody maybe", 4)),
+            .init("gr runs resume nobody maybe", 2)),
         CommandPart(
             "runs abort", .init("gr runs abort", 2), .init("gr runs abort nobody --json", 4)),
         CommandPart("runs rm", .init("gr runs rm", 2), .init("gr runs rm nobody --json", 4)),

@@ -154,6 +154,30 @@ struct GoalTests {
         #expect(bad.reason == "1 test(s) failed: it_works" || bad.reason.contains("exit code"))
     }
 
+    @Test(arguments: ["test_a.py", "a_test.py", "conftest.py", "pytest.ini"])
+    func filesThatPytestTakesForTestsTellTheGoal(name: String) async throws {
+        let stage = try ProgramStage(Self.way)
+        stage.write("", "contest_a.py")
+        #expect(GoalDetection.find(in: stage.project) == nil)
+        stage.write("", name)
+        #expect(GoalDetection.find(in: stage.project) == .pytest)
+        // Any other sign is stronger than a name.
+        stage.write("test:\n", "Makefile")
+        let isName = name.hasSuffix("_test.py") || name.hasPrefix("test_")
+        #expect(GoalDetection.find(in: stage.project) == (isName ? .make : .pytest))
+    }
+
+    @Test func aProgramThatIsMissingIsToldOf() async throws {
+        let stage = try ProgramStage(Self.way)
+        stage.write("{\"scripts\":{\"test\":\"nobody-has-this\"}}", "package.json")
+        stage.write("test:\n\t@exit 127\n", "Makefile")
+        let made = try await stage.check("make-test")
+        #expect(made.reason.hasPrefix("'make test' failed"), "\(made.reason)")
+        guard Self.hasNPM else { return }
+        let verdict = try await stage.check("npm-test")
+        #expect(verdict.reason.contains("was not found"), "\(verdict.reason)")
+    }
+
     @Test func anUnknownGoalIsToldTheNames() async throws {
         let stage = try ProgramStage(Self.way)
         for name in ["", "perf", "auto"] {

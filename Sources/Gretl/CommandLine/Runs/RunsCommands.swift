@@ -144,10 +144,20 @@ enum RunsCommands {
     static let resume: @Sendable (CommandContext) throws(CommandFailure) -> ExitCode = {
         (context) throws(CommandFailure) in
         let words = context.invocation.arguments
+        let word = words.count > 1 ? words[1] : RunDecision.approve.rawValue
+        guard let decision = RunDecision(rawValue: word) else {
+            let all = RunDecision.allCases.map(\.rawValue)
+            throw .usage(
+                "'\(word)' is no decision",
+                hint: Suggestion.hint(for: word, among: all) ?? "it is approve or abort")
+        }
         let run = try NamedRun.find(words[0], try context.client())
-        let message = context.invocation.value("message")
-        let answer = try decide(run, words.count > 1 ? words[1] : "approve", message, context)
-        if context.isJSON { context.printJSON(answer) } else { context.say("\(run.short) goes on") }
+        let answer = try decide(run, word, context.invocation.value("message"), context)
+        if context.isJSON {
+            context.printJSON(answer)
+        } else {
+            context.say(decision == .approve ? "\(run.short) goes on" : "\(run.short) ends")
+        }
         return .success
     }
 

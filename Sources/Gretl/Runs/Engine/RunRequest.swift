@@ -62,7 +62,10 @@ package struct RunRequest: Sendable, Equatable {
         _ name: String, _ value: JSONValue, _ kinds: [String: String]
     ) -> APIError {
         if let kind = kinds[name] {
-            return .invalid("'\(name)' is \(value.kind), not \(kind)", hint: "send \(kind)")
+            // One of two words, and another one came.
+            let given = value.text.map { "'\(ClusterFailure.clean($0, most: 64))'" }
+            let shown = kind.hasPrefix("\"") ? given ?? value.kind : value.kind
+            return .invalid("'\(name)' is \(shown), not \(kind)", hint: "send \(kind)")
         }
         let shown = ClusterFailure.clean(name, most: 64)
         return .invalid(

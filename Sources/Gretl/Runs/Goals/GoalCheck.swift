@@ -68,17 +68,24 @@ struct GoalCheck {
         let (failures, text) = read ?? ([], "")
         var reason = "'\(shown)' succeeded"
         if code != 0 {
+            let tests = GoalReading.list(failures, of: failures.count)
             reason =
-                failures.isEmpty
-                ? "'\(shown)' failed with exit code \(code)"
-                : "\(failures.count) test(s) failed: "
-                    + GoalReading.list(failures, of: failures.count)
+                if !failures.isEmpty {
+                    "\(failures.count) test(s) failed: \(tests)"
+                } else if code == GoalCheck.notFound {
+                    "'\(shown)' cannot run: a program it needs was not found (exit code 127)"
+                } else {
+                    "'\(shown)' failed with exit code \(code)"
+                }
         }
         return GoalVerdict(
             isAchieved: code == 0, reason: reason,
             details: GoalDetails.make(
                 exit: code, result.duration, failures: failures, output: text))
     }
+
+    /// What shells say of a command that is not there.
+    private static let notFound = 127
 
     /// The verdict on a check that has no end of its own.
     func unfinished(

@@ -31,7 +31,26 @@ enum GoalDetection {
                 return .make
             }
         }
-        // The weakest sign last: other languages have such folders too.
-        return has("tests", .folder) || has("test", .folder) ? .pytest : nil
+        // The weakest signs last: other languages have such folders too.
+        if has("tests", .folder) || has("test", .folder) { return .pytest }
+        return hasTestFiles(folder) ? .pytest : nil
+    }
+
+    /// Whether files lie there that pytest takes for tests by their names.
+    private static func hasTestFiles(_ folder: String) -> Bool {
+        guard let confined = try? ConfinedFolder(folder),
+            let entries = try? confined.entries(most: FileToolLimits.folderEntriesRead)
+        else { return false }
+        return (0..<entries.count).contains { index in
+            let name = entries[index].name
+            return name.ends(with: ".py".utf8)
+                && (name.starts(with: "test_".utf8) || name.ends(with: "_test.py".utf8))
+        }
+    }
+}
+
+extension Collection<UInt8> {
+    fileprivate func ends(with end: some Collection<UInt8>) -> Bool {
+        count >= end.count && suffix(end.count).elementsEqual(end)
     }
 }

@@ -90,6 +90,13 @@ package struct ConfinedFolder: ~Copyable {
         }
     }
 
+    /// What is in the folder itself, at most `most` entries.
+    package func entries(most: Int) throws(FileRefusal) -> FolderEntries {
+        do throws(SystemError) { return try FolderEntries(of: root.number, most: most) } catch {
+            throw .failed("list", "the project folder", error.code)
+        }
+    }
+
     /// What is in a folder, at most `most` entries.
     package func entries(
         of path: ProjectPath, most: Int
