@@ -143,6 +143,18 @@ import Testing
         #expect(facts["failed_connections"].integer ?? 0 > before, "\(facts)")
     }
 
+    @Test func `A tether works at once after a kill right behind its making`() throws {
+        // What only a list has told of is stored a moment later than it was shown.
+        for _ in 0..<3 {
+            let world = try World()
+            world.daemon.kill()
+            try world.daemon.restart()
+            let said = try world.get()
+            let facts = try world.facts
+            #expect(said.output == "hello\n", "\(said.errors) \(facts)")
+        }
+    }
+
     @Test func `A tether is there again after a kill, and its port comes back`()
         throws
     {

@@ -21,6 +21,10 @@ private final class NoAccess: ClusterAccess {
 /// Workloads that sleep and wake when the test says so.
 @ReactorActor
 final class TestWorkloads: TetherWorkloads {
+    /// The workloads that were asked to be stored, by id.
+    private(set) var kept: [String] = []
+    func keep(_ workload: Workload) async throws(APIError) { kept.append(workload.id) }
+
     private(set) var all: [String: Workload] = [:]
     private(set) var activity: [String: Int] = [:]
     private var wakes: [(id: String, finished: @ReactorActor (APIError?) -> Void)] = []

@@ -166,6 +166,13 @@ package final class Workloads {
         }
     }
 
+    /// Stores a workload now, not a moment later.
+    package func keep(_ workload: Workload) async throws(APIError) {
+        do throws(StorageError) { try await store.save([WorkloadJournal.row(workload)]) } catch {
+            throw .storage(error)
+        }
+    }
+
     // MARK: Records
 
     enum Source { case list, watch, answer }

@@ -11,6 +11,8 @@ package protocol TetherWorkloads: AnyObject {
     func isAwake(_ workload: Workload) -> Bool
     /// Somebody uses it now.
     func noteActivity(_ workload: Workload)
+    /// Stores it now: what comes to stand on it is on disk too, and must find it after a restart.
+    func keep(_ workload: Workload) async throws(APIError)
     /// Brings its replicas back; harmless when it is awake. The number of replicas.
     func wake(_ id: String) async throws(APIError) -> Int
 }

@@ -93,7 +93,11 @@ package final class Tethers {
         tether.hasPort = true
         // Counted from now on: many may be on their way to the disk.
         insert(tether)
-        do throws(APIError) { try await save(tether.record) } catch {
+        do throws(APIError) {
+            // A later daemon may be asked for it before it has listed the cluster.
+            try await context.workloads.keep(workload)
+            try await save(tether.record)
+        } catch {
             drop(tether)
             throw error
         }
