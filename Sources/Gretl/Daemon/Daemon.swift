@@ -243,13 +243,10 @@ package final class Daemon {
     private func openRuns(
         _ database: Database, _ https: HTTPSClient
     ) async throws(StartFailure) -> RunsHalf {
-        let half: RunsHalf
-        do throws(SystemError) {
-            half = try RunsHalf(
-                on: reactor, background: background, database: database, children: children,
-                https: https, configuration: configuration, environment: Terminal.environment(),
-                daemonHome: home.path)
-        } catch { throw StartFailure(message: error.description) }
+        let half = RunsHalf(
+            on: reactor, background: background, database: database, children: children,
+            https: https, configuration: configuration, environment: Terminal.environment(),
+            daemonHome: home.path)
         do throws(StorageError) { try await half.load() } catch {
             throw StartFailure(message: "\(home.databasePath): \(error)")
         }

@@ -19,14 +19,14 @@ package final class RunsHalf {
         on reactor: Reactor, background: BackgroundThread, database: Database,
         children: ChildProcesses, https: HTTPSClient, configuration: Configuration,
         environment: [String: String], daemonHome: String
-    ) throws(SystemError) {
+    ) {
         self.background = background
         let models = configuration.models.completed(by: environment)
         let programs = JailedPrograms(
             on: reactor, children: children, background: background,
             settings: configuration.runPrograms, environment: environment, daemonHome: daemonHome)
         self.programs = programs
-        let filesThread = try BackgroundThread(name: "gr-files")
+        let filesThread = BackgroundThread(atFirstJob: "gr-files")
         self.filesThread = filesThread
         files = FileTools(thread: filesThread)
         let goals = ProjectGoals(programs)

@@ -16,8 +16,15 @@ package final class BackgroundThread: Sendable {
         case stopped
     }
 
+    private enum State {
+        /// The first job starts it.
+        case unstarted(ThreadStart)
+        case running(pthread_t)
+        case over
+    }
+
     private let queue: JobQueue
-    private let thread: Lock<pthread_t?>
+    private let state: Lock<State>
 
     /// Starts the thread. `name` is cut to the kernel's 15 bytes; all signals stay blocked in it,
     /// so that they go to the reactor's signalfd. `rested` is called on the thread when nothing is
@@ -27,7 +34,17 @@ package final class BackgroundThread: Sendable {
         rested: @escaping @Sendable () -> Void = ProcessSetup.releaseUnused
     ) throws(SystemError) {
         queue = JobQueue(capacity: capacity)
-        thread = Lock(try Self.start(ThreadStart(queue: queue, name: name, rested: rested)))
+        let start = ThreadStart(queue: queue, name: name, rested: rested)
+        state = Lock(.running(try Self.start(start)))
+    }
+
+    /// Starts no thread before there is a job; when none can be started then, jobs are refused as
+    /// if too many waited.
+    package init(atFirstJob name: String, capacity: Int = 4_096) {
+        queue = JobQueue(capacity: capacity)
+        state = Lock(
+            .unstarted(
+                ThreadStart(queue: queue, name: name, rested: ProcessSetup.releaseUnused)))
     }
 
     deinit { stop() }
@@ -52,18 +69,25 @@ package final class BackgroundThread: Sendable {
 
     /// Queues `job`; callable from every thread.
     package func submit(_ job: @escaping @Sendable () -> Void) throws(Refusal) {
+        let isReady = state.withLock { state in
+            guard case .unstarted(let start) = state else { return true }
+            guard let thread = try? Self.start(start) else { return false }
+            state = .running(thread)
+            return true
+        }
+        guard isReady else { throw .full }
         try queue.append(job)
     }
 
     /// Runs what is queued, then ends the thread. Blocks until that is done; later calls do
     /// nothing.
     package func stop() {
-        let running = thread.withLock { thread in
-            defer { thread = nil }
-            return thread
+        let last = state.withLock { state in
+            defer { state = .over }
+            return state
         }
-        guard let running else { return }
         queue.close()
+        guard case .running(let running) = last else { return }
         if pthread_equal(running, pthread_self()) != 0 {
             // The last owner went away inside a job: a thread cannot join itself.
             pthread_detach(running)
@@ -102,7 +126,7 @@ package final class BackgroundThread: Sendable {
 }
 
 /// What a new thread needs to know.
-private final class ThreadStart {
+private final class ThreadStart: Sendable {
     private let queue: JobQueue
     private let name: String
     private let rested: @Sendable () -> Void

@@ -15,9 +15,8 @@ package final class JailedPrograms {
     private let daemonHome: String
     private let probe: JailProbe
     private let line: ProgramLine
-    /// Starts programs, and waits for each until it is one; made for the first.
-    private var starter: BackgroundThread?
-    private var isClosed = false
+    /// Starts programs, and waits for each until it is one.
+    private let starter = BackgroundThread(atFirstJob: "gr-programs")
 
     /// Names the run a program belongs to, in its environment.
     nonisolated static let runVariable = "GR_RUN"
@@ -157,31 +156,16 @@ package final class JailedPrograms {
         _ request: ProgramRequest, isJailed: Bool, until cancellation: Cancellation,
         _ launch: (_ statusDescriptor: Int) -> ProgramRun.Launch
     ) async -> ProgramResult {
-        let starter: BackgroundThread
-        do throws(SystemError) { starter = try startingThread() } catch {
-            return ProgramResult(
-                .refused(APIError(.internal, "a program cannot be started: \(error)", hint: "")))
-        }
         return await ProgramRun(
             isJailed: isJailed, on: reactor, children: children, background: background,
             starter: starter
         ).run(launch, request, until: cancellation)
     }
 
-    private func startingThread() throws(SystemError) -> BackgroundThread {
-        if let starter { return starter }
-        guard !isClosed else { throw .tooBusy("start a program") }
-        let made = try BackgroundThread(name: "gr-programs")
-        starter = made
-        return made
-    }
-
     /// Ends what runs still; nothing is started any more.
     package func close() {
-        isClosed = true
         // Programs end with the thread that started them.
-        starter?.stop()
-        starter = nil
+        starter.stop()
     }
 
     private func runUnconfined(
