@@ -98,6 +98,7 @@ final class Control: WireHandler {
             faults.podDelay = .milliseconds(number("delay", 20))
             faults.readyDelay = .milliseconds(number("ready", 100))
             faults.neverReady = request.isSet("never")
+            if let address = request.query("ip") { faults.podAddress = address }
         case "port":
             faults.ports[UInt16(clamping: number("pod", 0))] = UInt16(clamping: number("to", 0))
         case "freeze-forwards": for forward in server.forwards.values { forward.freeze() }

@@ -132,7 +132,7 @@ final class Controllers {
             await reactor.pause(faults.readyDelay)
             guard var pod = store.find(podKind, owner.namespace, name)?.json else { return }
             pod["status"] = [
-                "phase": "Running", "podIP": "192.0.2.1", "hostIP": "192.0.2.254",
+                "phase": "Running", "podIP": JSON(faults.podAddress), "hostIP": "192.0.2.254",
                 "conditions": [["type": "Ready", "status": "True"]],
             ]
             store.put(podKind, pod)

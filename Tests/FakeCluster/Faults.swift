@@ -26,6 +26,9 @@ final class Faults {
     var podDelay = Duration.milliseconds(20)
     var readyDelay = Duration.milliseconds(100)
     var neverReady = false
+    /// The address of pods that become ready: one of documentation, which nobody answers at, unless
+    /// a measurement has a server somewhere.
+    var podAddress = "192.0.2.1"
     /// Where connections to a port of a pod go on this machine.
     var ports: [UInt16: UInt16] = [:]
 

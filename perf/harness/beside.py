@@ -1,4 +1,5 @@
-"""Resolves names while the daemon has other work, beside the C limit. Used by perf/busy, perf/runs.
+"""Resolves names while the daemon has other work, beside the C limit. Used by
+perf/busy, perf/runs and perf/tethers.
 
 The same load is given to gr and to the limit in turn. The limit has none of the other work, but the
 same neighbours on its core: what gr's latency is above the limit's is what that work does to a

@@ -81,16 +81,30 @@ class FakeCluster(servers.Server):
         figures = [line.split() for line in result.stderr.splitlines()]
         return sum(float(line[0]) for line in figures), sum(int(line[1]) for line in figures), body
 
+    def pod_environment(self):
+        """What a pod of the cluster has in its environment; its mount is made in the folder."""
+        mount = os.path.join(self.folder, "service-account")
+        os.makedirs(mount, exist_ok=True)
+        with open(os.path.join(self.folder, "ca.crt")) as file:
+            authority = file.read()
+        for name, text in (("token", self.token()), ("ca.crt", authority),
+                           ("namespace", "default")):
+            with open(os.path.join(mount, name), "w") as file:
+                file.write(text)
+        return {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(self.port),
+                "GR_SERVICE_ACCOUNT_FOLDER": mount}
+
     def token(self):
         line = next(line for line in self.kubeconfig().splitlines() if "token:" in line)
         return line.split(":", 1)[1].strip().strip('"')
 
 
 class Gr(servers.Gr):
-    """A daemon without services that can be given a cluster."""
+    """A daemon that can be given a cluster."""
 
-    def __init__(self, binary):
-        super().__init__(binary, services=0, environment={"GR_TOKEN": TOKEN})
+    def __init__(self, binary, services=0, environment=None):
+        super().__init__(binary, services=services,
+                         environment={"GR_TOKEN": TOKEN, **(environment or {})})
         self.cluster = None
 
     def call(self, method, path, body=None):
