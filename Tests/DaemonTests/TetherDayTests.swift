@@ -10,7 +10,7 @@ import Testing
 
 @Suite struct TetherDayTests {
     /// Days; by hand GR_FULL=1 for many.
-    private static let seeds = Array(0..<(HomeFolders.isFull ? 100 : 4))
+    private static let seeds = Array(0..<(Thoroughness.isFull ? 100 : 4))
 
     @Test(arguments: seeds)
     func `Nothing is lost on a bad day of tethers`(seed: Int) throws {
@@ -21,7 +21,7 @@ import Testing
     }
 }
 
-private enum HomeFolders {
+private enum Thoroughness {
     static let isFull = unsafe getenv("GR_FULL").map { unsafe String(cString: $0) } == "1"
 }
 

@@ -179,7 +179,8 @@ final class Forward {
 /// One connection to a port of a pod.
 @ReactorActor
 final class ForwardEnd: StreamSocketOwner {
-    private unowned let forward: Forward
+    /// Gone when the connection was cut while the pod was being dialled.
+    private weak var forward: Forward?
     private let index: Int
     private var connector: Connector?
     private var socket: StreamSocket?
@@ -234,13 +235,14 @@ final class ForwardEnd: StreamSocketOwner {
     private func finish(_ error: String?) {
         guard !isOver else { return }
         close()
-        forward.finished(index, error)
+        forward?.finished(index, error)
     }
 
     func socketReady(_ socket: StreamSocket, _ mask: EventMask) { move() }
 
     private func move() {
         guard let socket, !isOver else { return }
+        guard forward != nil else { return close() }
         if !unsent.isEmpty {
             switch socket.write(unsent) {
             case .taken(let count): unsent.removeFirst(count)
@@ -248,7 +250,7 @@ final class ForwardEnd: StreamSocketOwner {
             }
         }
         // Bounded: some pieces a turn.
-        for _ in 0..<8 where !forward.isFull {
+        for _ in 0..<8 where forward?.isFull == false {
             var piece: [UInt8] = []
             let result = Wire.memory.change(0..<ForwardEnd.piece) { bytes in
                 socket.read(into: &bytes, from: 0)
@@ -256,7 +258,7 @@ final class ForwardEnd: StreamSocketOwner {
             switch result {
             case .bytes(let count):
                 piece = Wire.memory.look(0..<count) { bytes in bytes.indices.map { bytes[$0] } }
-                forward.data(index, piece)
+                forward?.data(index, piece)
             case .later:
                 return want(socket)
             case .ended: return finish(nil)
@@ -269,9 +271,9 @@ final class ForwardEnd: StreamSocketOwner {
     private func want(_ socket: StreamSocket) {
         guard !isOver else { return }
         var mask: EventMask = []
-        if !forward.isFull { mask.insert(.readable) }
+        if forward?.isFull == false { mask.insert(.readable) }
         if !unsent.isEmpty { mask.insert(.writable) }
         try? socket.want(mask)
-        forward.look()
+        forward?.look()
     }
 }
