@@ -17,7 +17,9 @@ import Testing
             #expect(try daemon.ask("GET", path).status == 200)
         }
         #expect(Set(Self.names(daemon)) == ["gr", "gr-storage"])
-        #expect(Self.names(daemon).count == 2)
+        // The thread sanitizer has one of its own.
+        let most = HostileClientTests.isPadded ? 3 : 2
+        #expect((2...most).contains(Self.names(daemon).count))
     }
 
     @Test func `A run brings the threads it needs`() throws {
