@@ -261,6 +261,29 @@ private func payload(_ event: RunEvent) throws -> [String: JSONValue] {
         }
     }
 
+    @Test func `Old runs are forgotten as others end`() async throws {
+        let fixture = try DatabaseFixture()
+        try await onReactor {
+            var settings = Runs.Settings()
+            settings.kept = 2
+            let stage = try await RunStage(
+                [], (0..<5).map { _ in ScriptedGoals.met }, fixture: fixture, settings: settings)
+            var ids: [String] = []
+            for _ in 0..<5 {
+                let id = try await stage.begin()
+                ids.append(id)
+                for _ in 0..<1_000 where stage.runs.unfinished.contains(id) {
+                    await ReactorThread.reactor.pause(.milliseconds(5))
+                }
+            }
+            for _ in 0..<1_000 where stage.runs.all.count > 2 {
+                await ReactorThread.reactor.pause(.milliseconds(5))
+            }
+            #expect(stage.runs.all.map(\.id) == [ids[4], ids[3]])
+            #expect(try await stage.store.all().map(\.id) == [ids[3], ids[4]])
+        }
+    }
+
     @Test func `Every watcher gets every event once, whenever it comes and however it reads`()
         async throws
     {
